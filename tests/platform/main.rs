@@ -15,6 +15,7 @@ mod nginx;
 mod openapi_linters;
 mod rsyslog;
 mod secret_scanners;
+mod spotlight;
 mod supervisord;
 
 use std::fs::File;

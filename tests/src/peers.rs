@@ -3,11 +3,13 @@
 pub mod authority;
 pub mod bad_sentry;
 pub mod bugsink;
+pub mod flask;
 pub mod journald;
 pub mod npm;
 pub mod program;
 pub mod proxy;
 pub mod recording_sentry;
 pub mod slow_proxy;
+pub mod spotlight;
 
 pub use test_harness::peers::{postgres, supervisor, supervisor_conf, venv};

@@ -220,6 +220,22 @@ fn sentry_test_reports_delivery() {
     let id = sent.stdout.trim_end().rsplit(' ').next().expect("the output ends with the id");
     assert!(event_message(&project.event(id).expect("Bugsink has it")).starts_with("Test event"));
 
+    let settings = [("SENTRY_ENVIRONMENT", "stage"), ("SENTRY_RELEASE", "shop@1.2.3"), ("SENTRY_DSN", &project.dsn)];
+    let service =
+        settings.iter().fold(app(&["sentry", "test", "--json"]), |service, (key, value)| service.env(key, *value));
+    let printed: Value = serde_json::from_str(&service.run().stdout).expect("the event is JSON");
+    let id = printed["event_id"].as_str().expect("an event has an id");
+    let stored = project.event(id).expect("Bugsink has it");
+    for key in ["level", "environment", "release", "exception", "tags", "server_name"] {
+        assert_eq!(printed[key], stored[key], "{key}");
+    }
+    assert_eq!((&printed["environment"], &printed["release"]), (&json!("stage"), &json!("shop@1.2.3")));
+    for line in
+        ["title        TestEvent: Test event: ", "level        info\n", "environment  prod\n", "frames in the app"]
+    {
+        assert!(sent.stdout.contains(line), "{line} in {}", sent.stdout);
+    }
+
     let wrong_key = project.dsn.replace(&project.key, "0123456789abcdef0123456789abcdef");
     let refused = app(&["sentry", "test"]).env("SENTRY_DSN", wrong_key).run();
     assert_eq!((refused.code(), &*refused.stdout), (Some(1), ""));

@@ -61,7 +61,7 @@ fn a_returned_error_is_reported_once() {
 
 #[test]
 fn an_event_names_its_origin() {
-    // With transactions, too: sentry-actix does not set the event's transaction then.
+    // With transactions, too: the scope has a span then.
     for traces in ["0", "1"] {
         let project = Bugsink::shared().project();
         let service = probe_with(&project).env("APP__SENTRY__TRACES_SAMPLE_RATE", traces).start();

@@ -1,5 +1,4 @@
-//! Each request has its own Sentry hub, bound by sentry-actix when transactions are on, and by the core otherwise. Events are
-//! equal in both cases.
+//! Each request has its own Sentry hub, with a transaction when transactions are on. Events are equal in both cases.
 
 use std::thread;
 use std::time::Duration;
@@ -109,10 +108,10 @@ fn failure_scripts() -> Vec<(Value, Value)> {
 fn events_are_equal_with_and_without_transactions() {
     let scripts = failure_scripts();
     for behind_proxy in [false, true] {
-        let [from_core, from_sentry_actix] = ["0", "0.000001"].map(|share| events(share, behind_proxy, &scripts));
-        assert_eq!(from_core.len(), scripts.len(), "{:?}", from_core.iter().map(event_message).collect::<Vec<_>>());
+        let [without, with] = ["0", "0.000001"].map(|share| events(share, behind_proxy, &scripts));
+        assert_eq!(without.len(), scripts.len(), "{:?}", without.iter().map(event_message).collect::<Vec<_>>());
         let url = if behind_proxy { "https://shop.example" } else { "http://host" };
-        for (one, other) in from_core.iter().zip(&from_sentry_actix) {
+        for (one, other) in without.iter().zip(&with) {
             assert_eq!(one, other, "{} differs from {}", event_message(one), event_message(other));
             assert_eq!(one["request"]["url"], format!("{url}/probe/run?page=2&token=[redacted]"), "{one}");
             assert_eq!(one["request"]["headers"]["user-agent"], "curl/8", "{one}");
@@ -120,7 +119,7 @@ fn events_are_equal_with_and_without_transactions() {
             assert_eq!(one["transaction"], "POST /probe/run", "{one}");
             assert!(!one.to_string().contains("t0p"), "{one}");
         }
-        assert_eq!(from_core.len(), from_sentry_actix.len());
+        assert_eq!(without.len(), with.len());
     }
 }
 

@@ -41,8 +41,8 @@ pub fn block<R: Send + 'static>(
 ) -> impl Future<Output = Result<R, BlockError>> + 'static {
     #[expect(clippy::disallowed_methods, reason = "the closure keeps the request")]
     let task = {
-        let kept = keep_request();
-        tokio::task::spawn_blocking(move || kept.run(work))
+        let handle = keep_request();
+        tokio::task::spawn_blocking(move || handle.run(work))
     };
     async {
         task.await.map_err(|error| match error.try_into_panic() {

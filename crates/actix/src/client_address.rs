@@ -214,7 +214,7 @@ fn address(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
-    use cyanotype_telemetry::request::RequestParts;
+    use cyanotype_telemetry::request::{CallerTrace, RequestParts};
 
     use super::*;
 
@@ -361,7 +361,7 @@ mod tests {
 
         let parts = RequestParts { client: "198.51.100.1".parse().ok(), ..RequestParts::default() };
         let pipeline = crate::test_support::Fixture::new(&[]).pipeline;
-        let context = Arc::new(pipeline.begin_request(None, None, parts));
+        let context = Arc::new(pipeline.begin_request(None, CallerTrace::default(), parts));
         let found = request::scope(context, extract(Some("192.0.2.9:1"))).await;
         assert_eq!(found.as_deref(), Some("198.51.100.1"));
     }

@@ -1,17 +1,15 @@
 //! The context of an incoming request.
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use actix_web::http::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
 use cyanotype_redact::{Redactor, is_opaque_id};
 use cyanotype_telemetry::Pipeline;
 use cyanotype_telemetry::effective::Snapshot;
-use cyanotype_telemetry::request::{DEBUG_LOG_HEADER, REQUEST_ID, RequestContext, RequestIdentity, RequestParts};
-use uuid::Uuid;
+use cyanotype_telemetry::request::{
+    CallerTrace, DEBUG_LOG_HEADER, REQUEST_ID, RequestContext, RequestIdentity, RequestParts,
+};
 
 use crate::client_address::ClientAddressResolver;
-
-static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-static SENTRY_TRACE: HeaderName = HeaderName::from_static("sentry-trace");
 
 /// Creates the context of an incoming request: the caller's request id and trace id, if sent, and the request parts for records and
 /// events.
@@ -24,7 +22,7 @@ pub fn request_context(
     let headers = request.headers();
     let id = incoming_id(headers, &pipeline.redactor);
     let parts = |snapshot: &Snapshot| parts(snapshot, address_resolver, request);
-    let context = pipeline.begin_request_with(id, incoming_trace(headers), parts);
+    let context = pipeline.begin_request_with(id, CallerTrace::from_headers(|name| headers.get_all(name)), parts);
     if pipeline.accepts_debug_tokens() {
         pipeline.read_debug_tokens(&context, headers.get_all(DEBUG_LOG_HEADER).map(HeaderValue::as_bytes));
     }
@@ -73,18 +71,10 @@ fn incoming_id<'a>(headers: &'a HeaderMap, redactor: &Redactor) -> Option<&'a st
     (is_plain && has_length && (is_opaque_id(id) || redactor.header(id) == id)).then_some(id)
 }
 
-/// The caller's trace id: from W3C `traceparent`, or else from `sentry-trace`.
-fn incoming_trace(headers: &HeaderMap) -> Option<Uuid> {
-    let header = |name: &HeaderName| headers.get(name)?.to_str().ok();
-    let w3c = header(&TRACEPARENT).and_then(|text| text.split('-').nth(1));
-    let trace = w3c.or_else(|| header(&SENTRY_TRACE).and_then(|text| text.split('-').next()))?;
-    let is_id = trace.len() == 32 && trace.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    Uuid::try_parse(trace).ok().filter(|trace| is_id && !trace.is_nil())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::header::HeaderName;
     use cyanotype_redact::OwnPattern;
 
     fn id(values: &[&str]) -> Option<String> {
@@ -116,30 +106,13 @@ mod tests {
         assert_eq!(id(&["one", "two"]), None);
     }
 
-    fn trace(name: &'static str, value: &'static str) -> Option<String> {
-        let mut headers = HeaderMap::new();
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-        incoming_trace(&headers).map(|trace| trace.simple().to_string())
-    }
-
-    #[test]
-    fn the_callers_trace_is_continued() {
-        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(
-            trace("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").as_deref(),
-            Some(id)
-        );
-        assert_eq!(trace("sentry-trace", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7").as_deref(), Some(id));
-        assert_eq!(trace("traceparent", "00-zzz-1-01"), None);
-        assert_eq!(trace("traceparent", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"), None);
-    }
-
     #[test]
     fn another_process_continues_the_id_and_the_trace() {
         let pipeline = crate::test_support::Fixture::new(&[]).pipeline;
         let context = |headers: &HeaderMap| {
             let id = incoming_id(headers, &pipeline.redactor);
-            pipeline.begin_request(id, incoming_trace(headers), RequestParts::default())
+            let trace = CallerTrace::from_headers(|name| headers.get_all(name));
+            pipeline.begin_request(id, trace, RequestParts::default())
         };
         let here = context(&HeaderMap::new());
         let mut headers = HeaderMap::new();

@@ -33,7 +33,7 @@ pub use context::request_context;
 pub use cyanotype_settings::Loader;
 pub use cyanotype_telemetry::settings::ResponseLog;
 pub use cyanotype_telemetry::{
-    Breadcrumb, EventId, EventScope, EventSink, KeptRequest, Level, Losses, Message, RecordSink, Scope, Sinks, User,
+    Breadcrumb, EventId, EventScope, EventSink, Level, Losses, Message, RecordSink, RequestHandle, Scope, Sinks, User,
     add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical, keep_request, scope, spawn,
 };
 pub use recorder::Recorder;

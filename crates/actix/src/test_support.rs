@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cyanotype_settings::Loader;
 use cyanotype_telemetry::memory::MemorySink;
-use cyanotype_telemetry::request::{RequestContext, RequestParts};
+use cyanotype_telemetry::request::{CallerTrace, RequestContext, RequestParts};
 use cyanotype_telemetry::{Hooks, Pipeline, Sinks};
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ impl Fixture {
 
     /// A request with this id.
     pub(crate) fn request(&self, id: &str) -> Arc<RequestContext> {
-        Arc::new(self.pipeline.begin_request(Some(id), None, RequestParts::default()))
+        Arc::new(self.pipeline.begin_request(Some(id), CallerTrace::default(), RequestParts::default()))
     }
 
     /// The output of the sinks since the last call, after pending stacks are resolved.

@@ -12,6 +12,7 @@ use crate::error::CommandError;
 use crate::log::{self, LogCommand};
 use crate::print::{columns, print, print_error, to_json};
 use crate::redact::RedactCommand;
+use crate::sentry_test;
 #[cfg(feature = "users")]
 use crate::users::UsersCommand;
 
@@ -107,8 +108,12 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum SentryCommand {
-    /// Send a test event and print whether Sentry received it
-    Test,
+    /// Send a test event and print whether Sentry received it, and the event as Sentry shows it
+    Test {
+        /// Print the event as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
@@ -123,7 +128,7 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
     };
     let settings = command.flags.load(command.log_command());
     let outcome = settings.and_then(|settings| match command.command {
-        None => Ok(cyanotype::serve(settings, service)),
+        None => Ok(cyanotype::serve(&settings, service)),
         Some(command) => command.run(settings, service).map(|()| ExitCode::SUCCESS),
     });
     match outcome {
@@ -214,7 +219,7 @@ impl Command {
             Command::Config { json, .. } => config(&service(settings), json)?,
             Command::Log { command } => return (*command).run(settings, service),
             Command::Redact { command } => return command.run(&settings),
-            Command::Sentry { command: SentryCommand::Test } => sentry_test(&service(settings))?,
+            Command::Sentry { command: SentryCommand::Test { json } } => sentry_test::run(&service(settings), json)?,
             #[cfg(feature = "users")]
             Command::Users { command } => command.run(&service(settings))?,
         };
@@ -264,11 +269,4 @@ fn reference(service: &Service) -> String {
         text.push_str(&format!("| `{key}` | {} | {default} | {about}.{alias}{file} |\n", value_type.allowed()));
     }
     text
-}
-
-fn sentry_test(service: &Service) -> Result<String, CommandError> {
-    match service.send_test_event() {
-        Ok(id) => Ok(format!("test event received by Sentry: {id}")),
-        Err(reason) => Err(CommandError::Other(format!("test event not delivered: {reason}"))),
-    }
 }

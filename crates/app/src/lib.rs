@@ -10,6 +10,7 @@ mod log;
 mod operator;
 mod print;
 mod redact;
+mod sentry_test;
 #[cfg(feature = "users")]
 mod users;
 

@@ -60,8 +60,8 @@ pub use cyanotype_actix::{BlockError, ClientAddress, ResponseLogRules, ResponseL
 pub use cyanotype_telemetry::explanation;
 pub use cyanotype_telemetry::record::{Event, catalog};
 pub use cyanotype_telemetry::{
-    Breadcrumb, Destinations, EventId, EventScope, KeptRequest, Kind, Level, Message, Policy, StackPlacement, ToSentry,
-    UnknownLevel, User, add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical,
+    Breadcrumb, Destinations, EventId, EventScope, Kind, Level, Message, Policy, RequestHandle, StackPlacement,
+    ToSentry, UnknownLevel, User, add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical,
     keep_request, scope, spawn, write_to_stderr,
 };
 pub use database::{

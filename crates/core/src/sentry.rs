@@ -1,13 +1,17 @@
 //! Adds Sentry to the sinks. This is the only file that depends on the feature `sentry`.
 
-use cyanotype_telemetry::{EventId, Policy, Sinks};
+use actix_web::http::header::{HeaderMap, HeaderName};
+use cyanotype_telemetry::request::CallerTrace;
+use cyanotype_telemetry::{Policy, Sinks};
 
 use crate::settings::Settings;
+
+const SENTRY_TRACE: HeaderName = HeaderName::from_static("sentry-trace");
 
 /// Whether this build includes the Sentry sink.
 pub const SENTRY_COMPILED_IN: bool = cfg!(feature = "sentry");
 
-/// The middleware that starts a transaction for each request.
+/// The middleware that starts and finishes a transaction for each request.
 #[cfg(feature = "sentry")]
 pub(crate) type Transactions = sentry_actix::Sentry;
 #[cfg(not(feature = "sentry"))]
@@ -37,7 +41,7 @@ pub(crate) fn sinks(settings: &Settings) -> Sinks {
     Sinks::stderr(&telemetry)
 }
 
-/// The middleware that starts a transaction for each request, when transactions are sampled.
+/// The middleware that starts and finishes a transaction for each request, when transactions are sampled.
 pub(crate) fn transactions(settings: &Settings) -> Option<Transactions> {
     #[cfg(feature = "sentry")]
     if settings.sentry.has_transactions() && policy(settings).sentry {
@@ -49,14 +53,26 @@ pub(crate) fn transactions(settings: &Settings) -> Option<Transactions> {
     None
 }
 
-/// Sends one event and waits for Sentry's response.
+/// Sets the header from which sentry-actix continues the caller's trace: it does not read `traceparent`, and accepts malformed ids.
+pub(crate) fn set_trace_header(headers: &mut HeaderMap, follows_caller: bool) {
+    let mut trace = CallerTrace::from_headers(|name| headers.get_all(name));
+    if !follows_caller {
+        trace.sampled = None;
+    }
+    headers.remove(SENTRY_TRACE);
+    if let Some(value) = trace.to_sentry_trace().and_then(|value| value.try_into().ok()) {
+        headers.insert(SENTRY_TRACE, value);
+    }
+}
+
+/// Sends one event and waits for Sentry's response; returns the event as it was sent.
 #[cfg(feature = "sentry")]
-pub(crate) fn send_test_event(settings: &Settings) -> Result<EventId, String> {
+pub(crate) fn send_test_event(settings: &Settings) -> Result<serde_json::Value, String> {
     cyanotype_sentry::send_test_event(&settings.telemetry())
 }
 
 /// Fails, because this build has no Sentry sink.
 #[cfg(not(feature = "sentry"))]
-pub(crate) fn send_test_event(_: &Settings) -> Result<EventId, String> {
+pub(crate) fn send_test_event(_: &Settings) -> Result<serde_json::Value, String> {
     Err("this build has no Sentry sink: rebuild with the feature `sentry`".into())
 }

@@ -2,13 +2,13 @@
 //! capturing thread.
 
 use cyanotype_telemetry::{EventId, IgnoredTypes, pipeline, request};
-use sentry::protocol::Event;
+use sentry::protocol::{Context, Event};
 
-use crate::event::{add_request, add_scope, tags, trace};
+use crate::event::{add_request, add_scope, tags, trace, trace_id};
 use crate::gate;
 
-/// Adds the current request to an event. `transactions` is whether sentry-actix has begun a transaction.
-pub(crate) fn with_request(mut event: Event<'static>, transactions: bool) -> Event<'static> {
+/// Adds the current request to an event.
+pub(crate) fn with_request(mut event: Event<'static>) -> Event<'static> {
     if gate::is_sending_own_event() {
         return event;
     }
@@ -17,9 +17,9 @@ pub(crate) fn with_request(mut event: Event<'static>, transactions: bool) -> Eve
             add_scope(&scope, &mut event);
         }
         let request = request.identity();
-        if !transactions {
-            // The trace of the request, instead of the SDK's default trace outside transactions.
-            event.contexts.extend(trace(request).map(|context| ("trace".to_owned(), context)));
+        // Outside transactions, the SDK has a trace of its own.
+        if !matches!(event.contexts.get("trace"), Some(Context::Trace(trace)) if trace.trace_id == trace_id(request)) {
+            event.contexts.insert("trace".to_owned(), trace(request));
         }
         for (key, value) in tags(request) {
             event.tags.entry(key).or_insert(value);

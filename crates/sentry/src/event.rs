@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use sentry::protocol::{
     Breadcrumb, Context, Event as SentryEvent, Exception, Frame as SentryFrame, IpAddress, Map, Mechanism, Request,
-    Stacktrace, TraceContext, User, Value,
+    Stacktrace, TraceContext, TraceId, User, Value,
 };
 
 use cyanotype_telemetry::Level;
 use cyanotype_telemetry::failure::{Failure, PanicPlace};
 use cyanotype_telemetry::record::{CodeLocation, Event, EventScope, RecordedBreadcrumb, Spans};
-use cyanotype_telemetry::request::{RequestIdentity, RequestParts};
+use cyanotype_telemetry::request::{RequestIdentity, RequestParts, SpanId};
 use cyanotype_telemetry::stack::{Frame, Stack};
 
 use crate::{debug_meta, grouping};
@@ -46,7 +46,7 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     }
     if let Some(request) = &event.request {
         built.tags.extend(tags(request));
-        built.contexts.extend(trace(request).map(|context| ("trace".to_owned(), context)));
+        built.contexts.insert("trace".to_owned(), trace(request));
         add_request(request, &mut built);
     }
     built
@@ -114,8 +114,8 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The same request data that sentry-actix sends.
-fn parts(parts: &RequestParts) -> Request {
+/// The request data of events and transactions.
+pub(crate) fn parts(parts: &RequestParts) -> Request {
     let headers = parts.headers.iter().filter(|(name, _)| cyanotype_redact::is_header_allowed(name.as_str()));
     Request {
         url: parts.url().parse().ok(),
@@ -150,7 +150,7 @@ fn breadcrumb(crumb: &RecordedBreadcrumb) -> Breadcrumb {
 }
 
 /// Sentry's order is the innermost cause first; the error itself, with the stack trace, is last.
-fn exceptions(failure: &Failure, unhandled: bool) -> Vec<Exception> {
+pub(crate) fn exceptions(failure: &Failure, unhandled: bool) -> Vec<Exception> {
     let causes = failure.chain.iter().skip(1).rev().map(|link| Exception {
         ty: link.type_name.clone(),
         value: Some(link.message.clone()),
@@ -194,7 +194,23 @@ pub(crate) fn tags(request: &RequestIdentity) -> Map<String, String> {
     tags
 }
 
-pub(crate) fn trace(request: &RequestIdentity) -> Option<Context> {
-    let trace_id = request.trace_id().to_string().parse().ok()?;
-    Some(TraceContext { trace_id, ..Default::default() }.into())
+/// The request's own span.
+pub(crate) fn trace(request: &RequestIdentity) -> Context {
+    let parent_span_id = request.caller_trace().span_id.map(span_id);
+    let context = TraceContext {
+        trace_id: trace_id(request),
+        span_id: span_id(request.span_id()),
+        parent_span_id,
+        op: Some("http.server".to_owned()),
+        ..Default::default()
+    };
+    context.into()
+}
+
+pub(crate) fn trace_id(request: &RequestIdentity) -> TraceId {
+    request.trace_id().into_uuid().into_bytes().into()
+}
+
+pub(crate) fn span_id(id: SpanId) -> sentry::protocol::SpanId {
+    id.to_bytes().into()
 }

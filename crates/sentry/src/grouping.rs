@@ -63,7 +63,7 @@ mod tests {
     use std::sync::Arc;
 
     use cyanotype_telemetry::failure::Failure;
-    use cyanotype_telemetry::request::{RequestIdentity, RequestParts};
+    use cyanotype_telemetry::request::{CallerTrace, RequestIdentity, RequestParts};
     use cyanotype_telemetry::{EventId, Level};
     use serde_json::json;
 
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_place_of_an_uncaught_failure_is_its_route() {
-        let request = RequestIdentity::new(None, None, RequestParts::default());
+        let request = RequestIdentity::new(None, CallerTrace::default(), RequestParts::default());
         request.set_route(Some("/stock/{sku}".into()));
         let caught = Event { request: Some(Arc::new(request)), ..event("sku 17") };
         assert_eq!(of(&caught, &[DEFAULT])[1], "shop::stock");

@@ -49,6 +49,7 @@ mod queue;
 mod queued_envelope;
 mod rate_limits;
 mod scrub;
+mod sessions;
 mod sink;
 mod source_context;
 mod spool;
@@ -60,6 +61,7 @@ mod test_event;
 #[cfg(test)]
 mod test_support;
 mod tls_roots;
+mod transaction;
 mod transport;
 mod trim;
 mod undelivered;

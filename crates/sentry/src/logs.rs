@@ -11,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 use sentry::protocol::{ItemContainer, Log, LogAttribute, LogLevel, Map, TraceId, Value};
 use sentry::{Client, ClientOptions, Envelope};
 
+use crate::event;
 use crate::fallback::Fallback;
 use crate::queued_envelope::QueuedEnvelope;
 use crate::undelivered::Undelivered;
@@ -134,7 +135,7 @@ impl Logs {
             attributes.extend(request.blueprint().map(|name| ("blueprint".to_owned(), name.into())));
         }
         attributes.extend(self.common.clone());
-        let trace = record.request.as_ref().and_then(|request| request.trace_id().to_string().parse().ok());
+        let trace = record.request.as_deref().map(event::trace_id);
         Log {
             level: level(record.level),
             body: cut(&record.message),

@@ -20,8 +20,12 @@ pub(crate) fn options(settings: &Settings, gate: Gate) -> Option<ClientOptions> 
     let mut options = ClientOptions::new()
         .dsn(&dsn.to_string())
         .environment(environment)
-        // The sampler ignores the caller's `sentry-trace` header, which could otherwise force every request to be sampled.
-        .traces_sampler(move |_| if traces.allows() { traces_sample_rate } else { 0.0 })
+        // Nothing is sampled while the policy sends nothing, whatever the caller decided.
+        .traces_sampler(
+            move |context| {
+                if traces.allows() { context.sampled().map_or(traces_sample_rate, f32::from) } else { 0.0 }
+            },
+        )
         .max_breadcrumbs(settings.sentry.max_breadcrumbs)
         // Request bodies may contain passwords. The response log records them, redacted, if configured.
         .max_request_body_size(MaxRequestBodySize::None)

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::{Event, Record};
+use cyanotype_telemetry::request::{ActiveSpan, RequestEnd, RequestIdentity};
 use cyanotype_telemetry::settings::Env;
 use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings};
 use sentry::protocol::client_report::Reason;
@@ -18,6 +19,8 @@ use crate::logs::Logs;
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
+use crate::sessions::Sessions;
+use crate::transaction::TracedRequest;
 use crate::{direct, event, grouping, source_context, transport};
 
 /// Sends events to Sentry.
@@ -32,6 +35,8 @@ pub struct SentrySink {
     transactions: bool,
     /// Whether frames have the source lines around them: in development.
     has_source_context: bool,
+    /// With `sentry.sessions`.
+    sessions: Option<Arc<Sessions>>,
     /// With `sentry.logs`.
     logs: Option<Arc<Logs>>,
 }
@@ -52,12 +57,13 @@ impl SentrySink {
         let transactions = settings.sentry.has_transactions();
         // Must precede the creation of other hubs from this one.
         sentry::configure_scope(|scope| {
-            scope.add_event_processor(move |event| Some(direct::with_request(event, transactions)));
+            scope.add_event_processor(move |event| Some(direct::with_request(event)));
         });
         let has_source_context = settings.env == Env::Dev;
+        let sessions = Hub::main().client().filter(|_| settings.sentry.sessions).map(Sessions::start);
         let client = Hub::main().client().filter(|_| settings.sentry.logs);
         let logs = client.map(|client| Logs::start(settings.sentry.server_name(), client, fallback.clone()));
-        Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions, has_source_context, logs })
+        Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions, has_source_context, sessions, logs })
     }
 
     /// The number of envelopes by outcome, since the start of the process.
@@ -70,9 +76,10 @@ impl SentrySink {
 impl EventSink for SentrySink {
     fn begin_request(&self) -> Option<Scope> {
         // A request that arrived just before a change of the mode has not passed sentry-actix, and has no hub of its own yet.
-        let bound = self.transactions.then(Hub::current);
-        let bound = bound.filter(|hub| hub.configure_scope(|scope| scope.get_span()).is_some());
-        Some(bound.unwrap_or_else(|| Arc::new(Hub::new_from_top(&self.main))))
+        match self.transactions.then(TracedRequest::current).flatten() {
+            Some(traced) => Some(Arc::new(traced)),
+            None => Some(Arc::new(Hub::new_from_top(&self.main))),
+        }
     }
 
     /// Binds the request's hub, so that direct calls of the SDK use it.
@@ -83,10 +90,23 @@ impl EventSink for SentrySink {
         }
     }
 
-    /// The header of the transaction that sentry-actix has begun.
-    fn trace_header(&self, scope: &Scope) -> Option<String> {
-        let span = hub(scope).filter(|_| self.transactions)?.configure_scope(|scope| scope.get_span())?;
-        span.iter_headers().find(|(name, _)| *name == "sentry-trace").map(|(_, value)| value)
+    fn begin_response(&self, scope: &Scope, request: &RequestIdentity, status: u16) {
+        if let Some(traced) = scope.downcast_ref::<TracedRequest>() {
+            traced.describe(request, Some(status));
+        }
+    }
+
+    fn end_request(&self, scope: &Scope, request: &RequestIdentity, end: &RequestEnd) {
+        if let Some(traced) = scope.downcast_ref::<TracedRequest>().filter(|_| end.status.is_none()) {
+            traced.cancel(request);
+        }
+        if let Some(sessions) = &self.sessions {
+            sessions.count(end);
+        }
+    }
+
+    fn active_span(&self, scope: &Scope) -> Option<ActiveSpan> {
+        scope.downcast_ref::<TracedRequest>()?.active_span()
     }
 
     /// A copy of the current hub's scope, such as that of `sentry::with_scope`. Hubs share their scopes until one of them changes.
@@ -127,6 +147,7 @@ impl EventSink for SentrySink {
 
     /// Spools events that are not sent by the deadline, or writes them as lines.
     fn flush(&self, deadline: Instant) -> Losses {
+        self.sessions.iter().for_each(|sessions| sessions.close());
         self.logs.iter().for_each(|logs| logs.close());
         self.guard.close(Some(deadline.saturating_duration_since(Instant::now())));
         Losses::none()
@@ -153,7 +174,8 @@ impl EventSink for SentrySink {
 }
 
 fn hub(scope: &Scope) -> Option<Arc<Hub>> {
-    Arc::clone(scope).downcast().ok()
+    let traced = |scope: Scope| scope.downcast_ref().map(|traced: &TracedRequest| Arc::clone(&traced.hub));
+    Arc::clone(scope).downcast().map_or_else(traced, Some)
 }
 
 impl std::fmt::Debug for SentrySink {

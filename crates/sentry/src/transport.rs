@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::Settings;
-use sentry::protocol::Event;
 use sentry::types::Dsn;
 use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOptions};
 
@@ -135,14 +134,9 @@ impl SdkTransport for Transport {
     }
 }
 
-/// Sends an event, bypassing the queue, and waits for the response.
-pub(crate) fn send_now(
-    dsn: &Dsn,
-    user_agent: &str,
-    ca_file: Option<&Path>,
-    event: Event<'static>,
-) -> Result<(), String> {
-    let envelope = QueuedEnvelope::new(&event.into()).ok_or("cannot serialize the event")?;
+/// Sends an envelope, bypassing the queue, and waits for the response.
+pub(crate) fn send_now(dsn: &Dsn, user_agent: &str, ca_file: Option<&Path>, envelope: &Envelope) -> Result<(), String> {
+    let envelope = QueuedEnvelope::new(envelope).ok_or("cannot serialize the event")?;
     let (mut endpoint, problems) = Endpoint::new(dsn, user_agent, ca_file, clock::system());
     endpoint.post(&envelope.bytes).map_err(|why| {
         let reasons = std::iter::once(why.reason()).chain(problems.iter().map(String::as_str));

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::effective::Snapshot;
 use crate::losses::Losses;
 use crate::record::{Event, Record, ResponseRecord};
+use crate::request::{ActiveSpan, RequestEnd, RequestIdentity};
 
 /// A sink for records. It receives those that the destination table sends to stderr.
 ///
@@ -47,8 +48,19 @@ pub trait EventSink: Send + Sync {
         request.cloned()
     }
 
-    /// The trace that this sink has begun for a request, as a `sentry-trace` header: `TRACE-SPAN-SAMPLED`.
-    fn trace_header(&self, scope: &Scope) -> Option<String> {
+    /// Called when the response of a request begins. By then its route and its blueprint are known.
+    fn begin_response(&self, scope: &Scope, request: &RequestIdentity, status: u16) {
+        let _ = (scope, request, status);
+    }
+
+    /// Called when the response of a request has ended, or its client has left.
+    fn end_request(&self, scope: &Scope, request: &RequestIdentity, end: &RequestEnd) {
+        let _ = (scope, request, end);
+    }
+
+    /// The span that this sink records for a request at this time, if any. At the start of the request, the request takes over its
+    /// ids.
+    fn active_span(&self, scope: &Scope) -> Option<ActiveSpan> {
         let _ = scope;
         None
     }

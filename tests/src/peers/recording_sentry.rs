@@ -5,10 +5,15 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
+use test_harness::wait;
+
+/// Long enough for a busy machine.
+const ARRIVAL: Duration = Duration::from_secs(20);
 
 use super::authority::Authority;
 
@@ -31,6 +36,16 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// The value of the only header with this name.
+    #[track_caller]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let pairs = self.head.lines().filter_map(|line| line.split_once(": "));
+        let mut found = pairs.filter(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        let first = found.next();
+        assert_eq!(found.next(), None, "{name} is sent twice");
+        first
+    }
+
     /// Whether it has an item of this type.
     pub fn has(&self, kind: &str) -> bool {
         self.items.iter().any(|item| item.kind == kind)
@@ -90,6 +105,13 @@ impl RecordingSentry {
     /// The DSN for the service, without TLS.
     pub fn dsn(&self) -> String {
         format!("http://0123456789abcdef0123456789abcdef@127.0.0.1:{}/1", self.port)
+    }
+
+    /// Waits for at least `n` items of one type, and returns their payloads.
+    #[track_caller]
+    pub fn wait_payloads(&self, kind: &str, n: usize) -> Vec<Value> {
+        let arrived = || Some(self.payloads(kind)).filter(|payloads| payloads.len() >= n);
+        wait::until(&format!("{n} items of type {kind}"), ARRIVAL, arrived)
     }
 
     /// All received envelopes, also the refused ones.

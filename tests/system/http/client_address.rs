@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
+use system_tests::peers::recording_sentry::RecordingSentry;
 use system_tests::service::{Running, Service};
 
 use crate::support::{of_kind, probe, probe_with};
@@ -94,4 +95,28 @@ fn unknown_address_headers_are_rejected() {
     let refused = probe().env("APP__SERVER__CLIENT_ADDRESS_HEADER", "cf-connecting-ip").run();
     assert_eq!(refused.code(), Some(78));
     assert!(refused.stderr.contains("one of x-forwarded-for, forwarded, x-real-ip, none"), "{}", refused.stderr);
+}
+
+#[test]
+fn an_absolute_target_does_not_set_the_url() {
+    for transactions in ["0", "1"] {
+        let sentry = RecordingSentry::start(|_| "200 OK");
+        let service = probe().env("SENTRY_DSN", sentry.dsn());
+        let service = service.env("APP__SENTRY__TRACES_SAMPLE_RATE", transactions).start();
+        let script = json!({"steps": [{"do": "sdk_message", "message": "direct"}], "finish": {"error": "broken"}});
+        for host in ["http://evil.example", "https://a:b@evil.example:8443"] {
+            assert_eq!(service.post(&format!("{host}/probe/run?page=2")).json(&script).send().status, 500);
+        }
+        assert_eq!(service.request("OPTIONS", "*").json(&script).send().status, 404);
+        let url = format!("http://127.0.0.1:{}/probe/run?page=2", service.port);
+        let records = service.stop().records();
+        let paths: Vec<&Value> = of_kind(&records, "response").iter().map(|record| &record["url.path"]).collect();
+        assert_eq!(paths, ["/probe/run", "/probe/run", "*"]);
+        let urls =
+            |kind| -> Vec<Value> { sentry.payloads(kind).iter().map(|it| it["request"]["url"].clone()).collect() };
+        assert_eq!(urls("event"), [url.as_str(); 4], "{transactions}");
+        let root = url.replace("/probe/run?page=2", "/*");
+        let expected = if transactions == "1" { vec![url.as_str(), &url, &root] } else { vec![] };
+        assert_eq!(urls("transaction"), expected);
+    }
 }

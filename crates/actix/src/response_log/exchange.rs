@@ -100,6 +100,7 @@ impl Exchange {
 
     fn response<B: MessageBody>(&self, response: &HttpResponse<B>, error: Option<&Error>) -> Response {
         let status = response.status();
+        self.context.begin_response(status.as_u16());
         let is_refused = response.extensions().get::<RefusedRequest>().is_some();
         let is_reported = is_refused || response.extensions().get::<AlreadyReported>().is_some();
         let failure = (!is_reported && status.is_server_error()).then(|| failure(status, error));
@@ -181,6 +182,7 @@ impl Exchange {
             if let Some(failure) = after {
                 self.report(failure);
             }
+            self.context.end(status, outcome == Outcome::Error);
         });
     }
 

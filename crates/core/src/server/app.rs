@@ -64,6 +64,8 @@ pub(crate) struct AppFactory {
     pub flags: Option<RequestFlags>,
     /// Starts Sentry transactions, when `sentry.traces_sample_rate` is above 0.
     pub transactions: Option<Transactions>,
+    /// `sentry.traces_follow_caller`.
+    pub follows_caller: bool,
 }
 
 impl AppFactory {
@@ -99,6 +101,7 @@ impl AppFactory {
             in_flight: InFlightRequests::default(),
             flags: flags::start(settings, api_info.name, pipeline),
             transactions: sentry::transactions(settings),
+            follows_caller: settings.sentry.traces_follow_caller,
             address_resolver,
         }
     }
@@ -173,8 +176,9 @@ impl AppFactory {
                     inner,
                 )
             });
-        // Outside the context, which takes over the hub that this layer binds. Without transactions the context creates its own
-        // hub, at a tenth of the cost.
+        let (has_transactions, follows_caller) = (self.transactions.is_some(), self.follows_caller);
+        // Outside the context, which takes over the hub that this layer binds, and the ids of its transaction. Without transactions
+        // the context creates its own hub, at a tenth of the cost.
         let transactions = self.transactions.map(|layer| ConditionalLayer {
             layer,
             is_on: move || pipeline.snapshot().may_send(),
@@ -185,6 +189,9 @@ impl AppFactory {
         // Outermost: the layers inside may read the client's address, scheme or host.
         app.wrap_fn(move |mut request, inner| {
             resolver.override_connection_info(&mut request);
+            if has_transactions {
+                sentry::set_trace_header(request.headers_mut(), follows_caller);
+            }
             inner.call(request)
         })
     }

@@ -24,7 +24,7 @@ use super::error::EX_SOFTWARE;
 /// # }
 /// fn main() -> ExitCode {
 ///     cyanotype::main(|| match Loader::new("config").process_environment().load() {
-///         Ok(settings) => cyanotype::serve(settings, |settings| cyanotype::Service::new(settings).blueprint(Orders)),
+///         Ok(settings) => cyanotype::serve(&settings, |settings| cyanotype::Service::new(settings).blueprint(Orders)),
 ///         Err(error) => {
 ///             cyanotype::write_to_stderr(cyanotype::Level::Error, &error.to_string(), None);
 ///             ExitCode::from(78)

@@ -125,7 +125,7 @@ impl StartedService<'_> {
 
         // A server's task must not be awaited again once it has ended.
         let (reason, fault) = tokio::select! {
-            signal = signals.stop => stop_reason(signal),
+            signal = signals.stop => stop_reason(signal.ok()),
             outcome = wait(&mut api) => ("the end of the API server", ended("API", outcome)),
             outcome = wait(&mut management) => ("the end of the management server", ended("management", outcome)),
         };

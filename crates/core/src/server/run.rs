@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use cyanotype_telemetry::in_app;
 use cyanotype_telemetry::panic::{self, Panics};
 use cyanotype_telemetry::{Hooks, Level, Pipeline, Report};
-use tokio::sync::oneshot::error::RecvError;
 
 use super::app::AppFactory;
 use super::descriptors::DescriptorBudget;
@@ -39,12 +38,12 @@ const RESTART_DELAY: Duration = Duration::from_secs(1);
 /// ```no_run
 /// # use std::process::ExitCode;
 /// # fn serve(settings: cyanotype::settings::Settings, orders: impl cyanotype::Blueprint) -> ExitCode {
-/// cyanotype::serve(settings, |settings| cyanotype::Service::new(settings).blueprint(orders))
+/// cyanotype::serve(&settings, |settings| cyanotype::Service::new(settings).blueprint(orders))
 /// # }
 /// ```
 #[must_use]
 #[track_caller]
-pub fn serve(settings: Settings, build: impl FnOnce(Settings) -> Service) -> ExitCode {
+pub fn serve(settings: &Settings, build: impl FnOnce(Settings) -> Service) -> ExitCode {
     in_app::set_workspace_of_caller();
     last_words::main(|| {
         // First: without a handler most signals end the process, and nothing is written.
@@ -53,8 +52,8 @@ pub fn serve(settings: Settings, build: impl FnOnce(Settings) -> Service) -> Exi
             Ok(service) => run(service, handlers),
             Err(payload) => {
                 panic::report_caught(&*payload);
-                let pipeline = start_pipeline(&settings, Hooks::default());
-                refuse_start(pipeline, &settings, &StartError::panicked(&*payload))
+                let pipeline = start_pipeline(settings, Hooks::default());
+                refuse_start(pipeline, settings, &StartError::panicked(&*payload))
             }
         }
     })
@@ -152,14 +151,14 @@ async fn serve_until_stopped(
     let database = tokio::select! {
         opened = open_database(service, settings, &enabled) => opened?,
         // A database that does not answer must not delay the stop. No blueprint has started yet.
-        signal = &mut signals.stop => return Ok(stop_before_serving(settings, pipeline, signal, None).await),
+        signal = &mut signals.stop => return Ok(stop_before_serving(settings, pipeline, signal.ok(), None).await),
     };
     let mut blueprints = StartedBlueprints::none(SharedResources::new(database.clone()));
     tokio::select! {
         started = blueprints.start(&enabled) => started?,
         // Nor must a blueprint that does not finish its start.
         signal = &mut signals.stop => {
-            return Ok(stop_before_serving(settings, pipeline, signal, Some((blueprints, database))).await);
+            return Ok(stop_before_serving(settings, pipeline, signal.ok(), Some((blueprints, database))).await);
         }
     }
     let blueprint_share = ShutdownBudget::of(settings.server.shutdown_timeout()).blueprints;
@@ -196,7 +195,7 @@ async fn serve_until_stopped(
 async fn stop_before_serving(
     settings: &Settings,
     pipeline: &Pipeline,
-    signal: Result<&'static str, RecvError>,
+    signal: Option<&'static str>,
     started: Option<(StartedBlueprints, Database)>,
 ) -> Stopped {
     let timeout = settings.server.shutdown_timeout();

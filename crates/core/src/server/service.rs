@@ -3,7 +3,7 @@
 use actix_web::ResponseError;
 use cyanotype_actix::response_log::register_error_type;
 use cyanotype_telemetry::record::Event;
-use cyanotype_telemetry::{Breadcrumb, EventId, Hooks};
+use cyanotype_telemetry::{Breadcrumb, Hooks};
 use utoipa::openapi::OpenApi;
 
 use crate::api;
@@ -199,11 +199,12 @@ impl Service {
         self.routes().map(|_| ())
     }
 
-    /// Sends one event to Sentry and waits for the response; no other part of the service runs.
+    /// Sends one event to Sentry and waits for the response; no other part of the service runs. Returns the event as it was
+    /// sent, in the JSON of Sentry's protocol.
     ///
     /// # Errors
     /// The reason for the failure, in one sentence.
-    pub fn send_test_event(&self) -> Result<EventId, String> {
+    pub fn send_test_event(&self) -> Result<serde_json::Value, String> {
         let mut settings = self.settings.clone();
         settings.sentry.release.get_or_insert_with(|| self.release());
         sentry::send_test_event(&settings)

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use tokio::sync::oneshot::error::RecvError;
-
 /// The reason for the stop when the thread that waits for signals has ended, for example by a panic.
 const NO_SIGNAL: &str = "the end of the signal thread";
 
@@ -18,9 +16,9 @@ pub(super) struct Stopped {
 }
 
 /// The name of the stop signal, and the fault if there was none.
-pub(super) fn stop_reason(signal: Result<&'static str, RecvError>) -> (&'static str, Option<String>) {
+pub(super) fn stop_reason(signal: Option<&'static str>) -> (&'static str, Option<String>) {
     match signal {
-        Ok(name) => (name, None),
-        Err(_) => (NO_SIGNAL, Some("the thread that waits for signals has ended".to_owned())),
+        Some(name) => (name, None),
+        None => (NO_SIGNAL, Some("the thread that waits for signals has ended".to_owned())),
     }
 }

@@ -3,6 +3,7 @@ use super::super::fake_endpoint::eventually;
 use super::super::test_delivery::{SECOND, TestDelivery};
 use super::super::test_support::{TempDir, event, transaction};
 use super::*;
+use sentry::protocol::Event;
 
 #[test]
 fn shutdown_spools_in_flight_and_queued_events() {
@@ -140,10 +141,7 @@ fn items_that_code_sends_are_redacted_or_dropped_and_counted() {
 #[test]
 fn send_now_returns_sentrys_error() {
     let endpoint = super::super::fake_endpoint::FakeEndpoint::start([Status(200), Status(403), Status(500)]);
-    let send = || {
-        let event = event("test").event().cloned().expect("it is an event");
-        send_now(&endpoint.dsn, "test", None, event)
-    };
+    let send = || send_now(&endpoint.dsn, "test", None, &event("test"));
     assert_eq!(send(), Ok(()));
     assert_eq!(send(), Err("Sentry returned 403 Forbidden".into()));
     assert_eq!(send(), Err("Sentry returned 500 Internal Server Error".into()));

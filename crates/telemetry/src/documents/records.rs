@@ -42,7 +42,7 @@ fn map(value: Value) -> Map<String, Value> {
 pub(super) fn request() -> Arc<RequestIdentity> {
     let trace = Uuid::try_parse("4bf92f3577b34da6a3ce929d0e0e4736").expect("an id");
     let id = "01a2051a-5ac3-7163-ae5e-95c0b385f426";
-    let request = RequestIdentity::new(Some(id), Some(trace), RequestParts::default());
+    let request = RequestIdentity::new(Some(id), trace.into(), RequestParts::default());
     request.set_blueprint("orders");
     request.set_route(Some("/orders/{id}".into()));
     Arc::new(request)

@@ -1,6 +1,7 @@
 //! The identity of a request, which its records and events refer to.
 
 mod parts;
+mod trace;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -16,6 +17,7 @@ use crate::flag_values::{FlagValues, RequestLogValues};
 use crate::level::Level;
 
 pub use parts::{ClientAddressHeader, RequestParts};
+pub use trace::{ActiveSpan, CallerTrace, SpanId};
 
 /// The header with the request id, in requests and responses.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,6 +30,8 @@ pub struct RequestIdentity {
     id: ArrayString<{ Self::MAX_ID_BYTES }>,
     /// The caller's trace id, or one that is generated when it is first read.
     trace_id: OnceLock<Uuid>,
+    span_id: OnceLock<SpanId>,
+    caller_trace: CallerTrace,
     blueprint: OnceLock<&'static str>,
     route: OnceLock<Option<String>>,
     /// The bits of [`RequestLogValues`]: the values of the request's debug token and flags.
@@ -43,10 +47,12 @@ impl RequestIdentity {
     /// Creates an identity. An id that is missing or longer than [`Self::MAX_ID_BYTES`] is replaced with a new one; a missing
     /// trace id is generated.
     #[must_use]
-    pub fn new(id: Option<&str>, trace: Option<Uuid>, parts: RequestParts) -> Self {
+    pub fn new(id: Option<&str>, caller_trace: CallerTrace, parts: RequestParts) -> Self {
         Self {
             id: id.and_then(|id| ArrayString::from(id).ok()).unwrap_or_else(new_id),
-            trace_id: trace.map(OnceLock::from).unwrap_or_default(),
+            trace_id: caller_trace.trace_id.map(OnceLock::from).unwrap_or_default(),
+            span_id: OnceLock::new(),
+            caller_trace,
             blueprint: OnceLock::new(),
             route: OnceLock::new(),
             log_values: AtomicU16::new(0),
@@ -64,6 +70,25 @@ impl RequestIdentity {
     #[must_use]
     pub fn trace_id(&self) -> Simple {
         self.trace_id.get_or_init(Uuid::new_v4).simple()
+    }
+
+    /// The id of the request's own span in its trace.
+    #[must_use]
+    pub fn span_id(&self) -> SpanId {
+        *self.span_id.get_or_init(SpanId::random)
+    }
+
+    /// Takes over the ids of a span that an event sink records for the request.
+    pub(crate) fn set_span(&self, span: &ActiveSpan) {
+        // The sink continues the caller's trace, whose id is set already.
+        let _ = self.trace_id.set(span.trace_id);
+        let _ = self.span_id.set(span.id);
+    }
+
+    /// What the caller sent of the trace.
+    #[must_use]
+    pub const fn caller_trace(&self) -> &CallerTrace {
+        &self.caller_trace
     }
 
     /// The blueprint that the request was routed to.
@@ -161,7 +186,9 @@ mod tests {
 
     #[test]
     fn an_id_is_the_callers_or_generated() {
-        let id = |id: Option<&str>| RequestIdentity::new(id, None, RequestParts::default()).id().to_owned();
+        let id = |id: Option<&str>| {
+            RequestIdentity::new(id, CallerTrace::default(), RequestParts::default()).id().to_owned()
+        };
         assert_eq!(id(Some("web-1")), "web-1");
         let longest = "x".repeat(RequestIdentity::MAX_ID_BYTES);
         assert_eq!(id(Some(&longest)), longest);
@@ -172,15 +199,16 @@ mod tests {
 
     #[test]
     fn a_trace_id_is_generated_once() {
-        let request = RequestIdentity::new(None, None, RequestParts::default());
+        let request = RequestIdentity::new(None, CallerTrace::default(), RequestParts::default());
         assert_eq!(request.trace_id(), request.trace_id());
         let trace = Uuid::new_v4();
-        assert_eq!(RequestIdentity::new(None, Some(trace), RequestParts::default()).trace_id(), trace.simple());
+        assert_eq!(RequestIdentity::new(None, trace.into(), RequestParts::default()).trace_id(), trace.simple());
+        assert_eq!(request.span_id(), request.span_id());
     }
 
     #[test]
     fn a_transaction_is_method_and_route() {
-        let request = RequestIdentity::new(None, None, RequestParts::default());
+        let request = RequestIdentity::new(None, CallerTrace::default(), RequestParts::default());
         assert_eq!(request.transaction(), None);
         request.set_route(Some("/orders/{id}".into()));
         request.set_route(Some("/never".into()));

@@ -33,11 +33,14 @@ impl RequestParts {
     /// The full URL as the client requested it, if the trusted proxies report it correctly.
     #[must_use]
     pub fn url(&self) -> String {
+        // A target in absolute form has a scheme and a host of the client's choice.
+        let target = self.uri.path_and_query().map_or("", |target| target.as_str());
+        let slash = if target.starts_with('/') { "" } else { "/" };
         match &self.origin {
-            Some(origin) => format!("{origin}{}", self.uri),
+            Some(origin) => format!("{origin}{slash}{target}"),
             None => {
                 let host = self.header(&HOST).and_then(|host| host.to_str().ok());
-                format!("http://{}{}", host.unwrap_or_default(), self.uri)
+                format!("http://{}{slash}{target}", host.unwrap_or_default())
             }
         }
     }
@@ -78,9 +81,20 @@ mod tests {
     #[test]
     fn a_url_starts_with_the_origin_or_the_host() {
         let uri = Uri::from_static("/orders?page=2");
-        let host = (HOST, HeaderValue::from_static("shop.example"));
-        let parts = RequestParts { uri, headers: vec![host], ..RequestParts::default() };
+        let host_alone = || RequestParts {
+            headers: vec![(HOST, HeaderValue::from_static("shop.example"))],
+            ..RequestParts::default()
+        };
+        let parts = RequestParts { uri, ..host_alone() };
         assert_eq!(parts.url(), "http://shop.example/orders?page=2");
+        for target in ["http://evil.example/orders?page=2", "https://a:b@evil.example:8443/orders?page=2"] {
+            let parts = RequestParts { uri: target.parse().expect("a target"), ..host_alone() };
+            assert_eq!(parts.url(), "http://shop.example/orders?page=2", "{target}");
+        }
+        for (target, url) in [("*", "http://shop.example/*"), ("evil.example:443", "http://shop.example/")] {
+            let parts = RequestParts { uri: target.parse().expect("a target"), ..host_alone() };
+            assert_eq!(parts.url(), url, "{target}");
+        }
         let parts = RequestParts { origin: Some("https://shop.example:8443".into()), ..parts };
         assert_eq!(parts.url(), "https://shop.example:8443/orders?page=2");
     }

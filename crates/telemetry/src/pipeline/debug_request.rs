@@ -185,7 +185,7 @@ mod tests {
 
         let there = service(&[]);
         let trace = request.identity().trace_id().into_uuid();
-        let same = there.pipeline.begin_request(None, Some(trace), Default::default());
+        let same = there.pipeline.begin_request(None, trace.into(), Default::default());
         there.pipeline.read_debug_tokens(&same, [forwarded.as_bytes()]);
         assert_eq!(same.identity().debug_level(), Some(Level::Debug));
         let other = there.request("other");

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Hooks, Pipeline};
 use crate::memory::MemorySink;
 use crate::record::{RecordedBreadcrumb, ResponseRecord};
-use crate::request::{RequestContext, RequestParts};
+use crate::request::{CallerTrace, RequestContext, RequestParts};
 use crate::settings::Settings;
 use crate::sinks::Sinks;
 
@@ -72,7 +72,7 @@ pub(crate) fn pipeline_with_hooks(values: &[(&str, &str)], hooks: Hooks) -> Fixt
 impl Fixture {
     /// A new request with this id.
     pub(crate) fn request(&self, id: &str) -> Arc<RequestContext> {
-        Arc::new(self.pipeline.begin_request(Some(id), None, RequestParts::default()))
+        Arc::new(self.pipeline.begin_request(Some(id), CallerTrace::default(), RequestParts::default()))
     }
 
     /// Ends a response under the current policy.

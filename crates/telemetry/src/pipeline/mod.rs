@@ -22,7 +22,6 @@ use cyanotype_redact::Redactor;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 use crate::debug_token::DebugTokens;
 use crate::delivery::Delivery;
@@ -37,7 +36,7 @@ use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{Breadcrumb, Event, EventId, EventScope, Record, RecordedBreadcrumb};
 use crate::refused_requests::RefusedRequestCounter;
 use crate::report::Report;
-use crate::request::{self, Claim, RequestContext, RequestParts};
+use crate::request::{self, CallerTrace, Claim, RequestContext, RequestParts};
 use crate::sampling;
 use crate::settings::Settings;
 use crate::sinks::{EventSink, RecordSink, Scope, Sinks};
@@ -68,6 +67,8 @@ pub struct Pipeline {
     change_lock: Mutex<()>,
     policy_changed: Notify,
     max_breadcrumbs: usize,
+    /// `sentry.traces_follow_caller`.
+    follows_caller: bool,
     hooks: Hooks,
     ignored: IgnoredTypes,
     sinks: Sinks,
@@ -115,6 +116,7 @@ impl Pipeline {
             policy_changed: Notify::new(),
             redactor: Arc::new(settings.log.redactor()),
             max_breadcrumbs: settings.sentry.max_breadcrumbs,
+            follows_caller: settings.sentry.traces_follow_caller,
             hooks,
             ignored: settings.sentry.ignored_types(),
             symbolizer: Symbolizer::start(sinks.clone()),
@@ -127,7 +129,7 @@ impl Pipeline {
 
     /// The context of a new request. An id or trace that the caller did not send is generated.
     #[must_use]
-    pub fn begin_request(&self, id: Option<&str>, trace: Option<Uuid>, parts: RequestParts) -> RequestContext {
+    pub fn begin_request(&self, id: Option<&str>, trace: CallerTrace, parts: RequestParts) -> RequestContext {
         self.begin_request_with(id, trace, |_| parts)
     }
 
@@ -136,12 +138,15 @@ impl Pipeline {
     pub fn begin_request_with(
         &self,
         id: Option<&str>,
-        trace: Option<Uuid>,
+        mut trace: CallerTrace,
         parts: impl FnOnce(&Snapshot) -> RequestParts,
     ) -> RequestContext {
         let snapshot = self.effective.load_cached();
         let sinks: &[_] = if snapshot.may_send_for_requests() { &self.sinks.events } else { &[] };
         let parts = parts(&snapshot);
+        if !self.follows_caller {
+            trace.sampled = None;
+        }
         RequestContext::new(sinks, snapshot, id, trace, parts)
     }
 
@@ -196,6 +201,9 @@ impl Pipeline {
         let destinations = policy.destinations(report.kind, report.level);
         if let (Kind::Uncaught, Some(request)) = (report.kind, request) {
             self.write_retroactive_lines(request);
+            if report.failure.as_ref().is_some_and(|failure| failure.panic) {
+                request.mark_panicked();
+            }
         }
         if !destinations.is_any() {
             if let Some(request) = request.filter(|_| self.stores_retroactively(&policy, &report)) {

@@ -11,6 +11,7 @@ use super::fixture::{SentEvent, pipeline, pipeline_with_hooks};
 use super::*;
 use crate::failure::Link;
 use crate::record::ResponseRecord;
+use crate::request::{ActiveSpan, RequestEnd, RequestIdentity};
 use crate::sinks::{EventSink, Scope};
 use crate::stack::Stack;
 
@@ -178,7 +179,7 @@ line       debug    -        -     sampled request | -    -     -     -   -
 line       info     -        -     sampled request | line -     -     -   crumb
 line       info     -        -     -       request | line -     -     -   crumb
 line       info     -        flood sampled request | line -     -     -   crumb
-line       info     -        -     sampled -       | line -     -     -   crumb
+line       info     -        -     sampled -       | line -     -     -   -
 line       error    -        -     sampled request | line -     sent  new -
 line       error    -        -     -       request | line -     -     -   -
 line       error    -        flood sampled request | line -     -     -   -
@@ -590,8 +591,8 @@ fn breadcrumbs_outside_requests_are_stored_only_for_work_of_its_own() {
             fixture.pipeline.breadcrumb(name.into());
             message();
             // On a thread that keeps the breadcrumbs, too.
-            let kept = request::keep_request();
-            let work = || kept.run(|| fixture.pipeline.breadcrumb(format!("{name}, blocking").into()));
+            let handle = crate::keep_request();
+            let work = || handle.run(|| fixture.pipeline.breadcrumb(format!("{name}, blocking").into()));
             std::thread::scope(|scope| scope.spawn(work).join()).expect("it does not panic");
             message();
         }));
@@ -612,15 +613,14 @@ fn breadcrumbs_outside_requests_are_stored_only_for_work_of_its_own() {
 fn max_breadcrumbs_limits_the_stored_breadcrumbs() {
     let fixture = pipeline(&[("sentry.max_breadcrumbs", "2")]);
     let request = fixture.request("one");
-    for scope in [None, Some(&*request)] {
-        let add = || ["one", "two", "three"].into_iter().for_each(|text| fixture.pipeline.breadcrumb(text.into()));
-        match scope {
-            Some(_) => in_request(&request, add),
-            None => add(),
-        }
-        let messages: Vec<String> = fixture.breadcrumbs(scope).into_iter().map(|crumb| crumb.message).collect();
-        assert_eq!(messages, ["two", "three"]);
-    }
+    let add_and_read = |scope| {
+        ["one", "two", "three"].into_iter().for_each(|text| fixture.pipeline.breadcrumb(text.into()));
+        fixture.breadcrumbs(scope).into_iter().map(|crumb| crumb.message).collect::<Vec<_>>()
+    };
+    assert_eq!(in_request(&request, || add_and_read(Some(&*request))), ["two", "three"]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let outside = runtime.block_on(request::with_own_breadcrumbs(async { add_and_read(None) }));
+    assert_eq!(outside, ["two", "three"]);
 }
 
 #[test]
@@ -880,6 +880,8 @@ fn refused_requests_are_reported_in_one_warning() {
 #[derive(Default)]
 struct Counting {
     entered: AtomicUsize,
+    /// Transactions that have not ended.
+    begun: AtomicUsize,
     sent: AtomicUsize,
     stored: AtomicUsize,
 }
@@ -896,8 +898,18 @@ impl EventSink for CountingSink {
         f();
     }
 
-    fn trace_header(&self, _: &Scope) -> Option<String> {
-        Some("4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1".into())
+    fn begin_response(&self, scope: &Scope, _: &RequestIdentity, status: u16) {
+        assert_eq!(status, 200);
+        scope.clone().downcast::<Counting>().expect("its own scope").begun.fetch_add(1, Relaxed);
+    }
+
+    fn end_request(&self, scope: &Scope, _: &RequestIdentity, end: &RequestEnd) {
+        assert_eq!(*end, RequestEnd { status: Some(200), has_failed: false, has_panicked: false });
+        scope.clone().downcast::<Counting>().expect("its own scope").begun.fetch_sub(1, Relaxed);
+    }
+
+    fn active_span(&self, _: &Scope) -> Option<ActiveSpan> {
+        ActiveSpan::from_sentry_trace("4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1")
     }
 
     fn send(&self, _: &Event, scope: Option<&Scope>) {
@@ -939,13 +951,15 @@ fn counting(lost: u64) -> (&'static Pipeline, [Arc<Counting>; 2]) {
 #[test]
 fn request_work_runs_in_the_scope_of_each_sink() {
     let (pipeline, counts) = counting(0);
-    let request = Arc::new(pipeline.begin_request(None, None, crate::request::RequestParts::default()));
-    assert_eq!(request.identity().trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
-    assert!(
-        request
-            .outgoing_headers()
-            .contains(&("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()))
-    );
+    let request =
+        Arc::new(pipeline.begin_request(None, CallerTrace::default(), crate::request::RequestParts::default()));
+    let begun = || counts.each_ref().map(|count| count.begun.load(Relaxed));
+    request.begin_response(200);
+    assert_eq!(begun(), [1, 1]);
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned();
+    assert!(request.outgoing_headers().contains(&("traceparent", traceparent)));
+    request.end(Some(200), false);
+    assert_eq!(begun(), [0, 0]);
     let runs = AtomicUsize::new(0);
     in_request(&request, || {
         runs.fetch_add(1, Relaxed);

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
-use uuid::Uuid;
 
 use super::reports::{Claim, Reports};
 use super::retroactive_lines::RetroactiveLines;
 use super::scopes::Scopes;
-use super::{Breadcrumbs, RequestIdentity, RequestParts};
+use super::{Breadcrumbs, CallerTrace, RequestIdentity, RequestParts};
 use crate::debug_token::DebugGrant;
 use crate::debug_token::VerboseRequest;
 use crate::delivery::Delivery;
@@ -32,12 +31,25 @@ pub struct RequestContext {
     rare: Mutex<Option<Box<RareState>>>,
     /// Whether work for the request may continue after the response.
     detached: AtomicBool,
+    /// Whether its work panicked.
+    panicked: AtomicBool,
     /// The effective policy when the request began.
     snapshot: Arc<Snapshot>,
     depends_on_caller: AtomicBool,
     withholds_body: AtomicBool,
     /// Whether code has set tags or a user, so that other requests need not lock `rare`.
     has_event_scope: AtomicBool,
+}
+
+/// How the processing of a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestEnd {
+    /// The status of the response; `None` if the client left before there was one.
+    pub status: Option<u16>,
+    /// Whether the request has reported a failure.
+    pub has_failed: bool,
+    /// Whether its work panicked.
+    pub has_panicked: bool,
 }
 
 /// State that few requests have, allocated on first use.
@@ -55,18 +67,20 @@ impl RequestContext {
         sinks: &[Arc<dyn EventSink>],
         snapshot: Arc<Snapshot>,
         id: Option<&str>,
-        trace: Option<Uuid>,
+        trace: CallerTrace,
         parts: RequestParts,
     ) -> Self {
         let scopes = Scopes::begin(sinks);
-        let trace = trace.or_else(|| scopes.trace_header()?.split('-').next()?.parse().ok());
+        let identity = RequestIdentity::new(id, trace, parts);
+        scopes.active_span().iter().for_each(|span| identity.set_span(span));
         Self {
-            identity: Arc::new(RequestIdentity::new(id, trace, parts)),
+            identity: Arc::new(identity),
             scopes,
             breadcrumbs: Mutex::default(),
             reports: Mutex::default(),
             rare: Mutex::default(),
             detached: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
             snapshot,
             depends_on_caller: AtomicBool::new(false),
             withholds_body: AtomicBool::new(false),
@@ -124,6 +138,11 @@ impl RequestContext {
         self.detached.store(true, Ordering::Relaxed);
     }
 
+    /// Marks that the request's work panicked.
+    pub(crate) fn mark_panicked(&self) {
+        self.panicked.store(true, Ordering::Relaxed);
+    }
+
     /// Marks that the response depends on who the caller is, so that caches must not share it between callers.
     pub fn set_depends_on_caller(&self) {
         self.depends_on_caller.store(true, Ordering::Relaxed);
@@ -152,24 +171,30 @@ impl RequestContext {
         self.detached.load(Ordering::Relaxed) || !self.reports.lock().held.is_empty()
     }
 
+    /// Begins the response in the event sinks.
+    pub fn begin_response(&self, status: u16) {
+        self.scopes.begin_response(&self.identity, status);
+    }
+
+    /// Ends the request in the event sinks. `status` is `None` if the client left before there was a response; `body_failed` is
+    /// whether the body ended with an error, which is reported later.
+    pub fn end(&self, status: Option<u16>, body_failed: bool) {
+        let has_panicked = self.panicked.load(Ordering::Relaxed);
+        let end = RequestEnd { status, has_failed: body_failed || self.has_failed(), has_panicked };
+        self.scopes.end_request(&self.identity, &end);
+    }
+
     /// Headers for a request to another process: the request id, the trace, the client's address in the header named by
     /// `server.client_address_header`, and a debug token if this request has one.
     #[must_use]
     pub fn outgoing_headers(&self) -> Vec<(&'static str, String)> {
-        let trace_id = self.identity.trace_id();
-        let new_span = || Uuid::new_v4().simple().to_string()[..16].to_owned();
-        // Without a transaction there is no sampling decision: the other process makes its own.
-        let sentry_trace = self.scopes.trace_header().unwrap_or_else(|| format!("{trace_id}-{}", new_span()));
-        let mut parts = sentry_trace.split('-').skip(1);
-        let span = parts.next().map_or_else(new_span, str::to_owned);
-        let flag = parts.next().unwrap_or("0");
-        let traceparent = format!("00-{trace_id}-{span}-0{flag}");
-        let id = self.identity.id().to_owned();
-        let ids = [("x-request-id", id), ("traceparent", traceparent), ("sentry-trace", sentry_trace)];
+        let id = ("x-request-id", self.identity.id().to_owned());
+        let trace = self.identity.trace_headers(self.scopes.active_span());
         let forwarded_token =
             |rare: &RareState| Some((DEBUG_LOG_HEADER, rare.verbose.as_ref()?.forwarded_token(&self.identity)));
         let debug = self.rare.lock().as_deref().and_then(forwarded_token);
-        ids.into_iter().chain(self.identity.parts.forwarded_client()).chain(debug).collect()
+        let client = self.identity.parts.forwarded_client();
+        [id].into_iter().chain(trace).chain(client).chain(debug).collect()
     }
 
     pub(crate) fn breadcrumbs(&self) -> MutexGuard<'_, Breadcrumbs> {

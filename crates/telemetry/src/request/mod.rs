@@ -6,18 +6,18 @@
 mod breadcrumbs;
 mod context;
 mod current;
-mod kept;
 mod own_breadcrumbs;
 mod reports;
 mod retroactive_lines;
 mod scopes;
 
-pub use crate::identity::{ClientAddressHeader, REQUEST_ID, RequestIdentity, RequestParts};
+pub use crate::identity::{
+    ActiveSpan, CallerTrace, ClientAddressHeader, REQUEST_ID, RequestIdentity, RequestParts, SpanId,
+};
 pub use breadcrumbs::Breadcrumbs;
-pub use context::{DEBUG_LOG_HEADER, RequestContext};
+pub use context::{DEBUG_LOG_HEADER, RequestContext, RequestEnd};
 pub use current::{current, scope, sync_scope, with_current};
-pub use kept::{KeptRequest, keep_request};
-pub(crate) use own_breadcrumbs::with_current_breadcrumbs;
 pub use own_breadcrumbs::with_own_breadcrumbs;
+pub(crate) use own_breadcrumbs::{OwnBreadcrumbs, with_current_breadcrumbs};
 pub use reports::Claim;
 pub(crate) use retroactive_lines::RetroactiveLines;

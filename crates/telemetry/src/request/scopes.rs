@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::RequestEnd;
+use crate::identity::{ActiveSpan, RequestIdentity};
 use crate::sinks::{EventSink, Scope};
 
 /// The event sinks, each with its scope for one request. A single sink, the usual number, needs no allocation.
@@ -20,9 +22,19 @@ impl Scopes {
         self.0.iter().find(|(other, _)| Arc::ptr_eq(other, sink)).map(|(_, scope)| scope)
     }
 
-    /// The trace of the first sink that has begun one, as a `sentry-trace` header.
-    pub(crate) fn trace_header(&self) -> Option<String> {
-        self.0.iter().find_map(|(sink, scope)| sink.trace_header(scope))
+    /// The span of the first sink that records one.
+    pub(crate) fn active_span(&self) -> Option<ActiveSpan> {
+        self.0.iter().find_map(|(sink, scope)| sink.active_span(scope))
+    }
+
+    /// Begins the response in each sink.
+    pub(crate) fn begin_response(&self, request: &RequestIdentity, status: u16) {
+        self.0.iter().for_each(|(sink, scope)| sink.begin_response(scope, request, status));
+    }
+
+    /// Ends the request in each sink.
+    pub(crate) fn end_request(&self, request: &RequestIdentity, end: &RequestEnd) {
+        self.0.iter().for_each(|(sink, scope)| sink.end_request(scope, request, end));
     }
 
     /// Calls a function inside all scopes.

@@ -56,6 +56,12 @@ section! {
         /// fraction of requests that are sent as transactions
         #[setting(Number(0.0, 1.0), default = 0)]
         pub traces_sample_rate: f32,
+        /// whether a caller's sampling decision (`traceparent`, `sentry-trace`) takes precedence over the rate, and is passed on
+        #[setting(Bool, default = true)]
+        pub traces_follow_caller: bool,
+        /// whether the outcomes of requests are counted, and sent once a minute as sessions (release health); needs a release
+        #[setting(Bool, default = false)]
+        pub sessions: bool,
         /// whether log lines from log.level up are also sent to Sentry's Logs
         #[setting(Bool, default = false)]
         pub logs: bool,

@@ -10,6 +10,7 @@ use super::prepared::{prepared, run};
 const PEERS: [&str; 3] = ["supervisor==4.3.0", "bugsink==2.6.1", "gunicorn==26.2.0"];
 const SCHEMATHESIS: [&str; 1] = ["schemathesis==4.32.5"];
 const CLIENTS: [&str; 2] = ["openapi-python-client==0.29.1", "mypy==2.4.1"];
+const FLASK: [&str; 2] = ["flask==3.1.3", "sentry-sdk==2.75.0"];
 const SCANNERS: [&str; 1] = ["detect-secrets==1.5.0"];
 
 /// The Python of a virtual environment with the peers. Start their programs with `-m`: the scripts next to it contain
@@ -29,6 +30,12 @@ pub fn schemathesis() -> &'static Path {
 pub fn clients() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     set_up(&PYTHON, "clients", &CLIENTS)
+}
+
+/// The Python of a virtual environment with Flask and Sentry's SDK.
+pub fn flask() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    set_up(&PYTHON, "flask", &FLASK)
 }
 
 /// The Python of a virtual environment with a scanner for secrets.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::effective::{Action, EffectivePolicy, EffectiveValues, Override, OverrideScope, RecordOrigin, Source};
 use crate::flag_values::RequestLogValues;
-use crate::identity::{RequestIdentity, RequestParts};
+use crate::identity::{CallerTrace, RequestIdentity, RequestParts};
 use crate::pipeline::fixture::settings;
 use crate::settings::Mode;
 
@@ -27,7 +27,7 @@ fn policy_of(configured: &[(&str, &str)], overrides: Vec<Override>) -> Effective
 }
 
 fn request(flags: FlagValues) -> RequestIdentity {
-    let request = RequestIdentity::new(None, None, RequestParts::default());
+    let request = RequestIdentity::new(None, CallerTrace::default(), RequestParts::default());
     request.set_blueprint("orders");
     request.set_flags(flags);
     request

@@ -23,7 +23,7 @@ fn at() -> Timestamp {
 /// A request, optionally routed to a blueprint.
 fn request(blueprint: Option<&'static str>) -> Arc<RequestIdentity> {
     let trace = Uuid::try_parse(TRACE).expect("an id");
-    let request = RequestIdentity::new(Some("req-1"), Some(trace), RequestParts::default());
+    let request = RequestIdentity::new(Some("req-1"), trace.into(), RequestParts::default());
     if let Some(name) = blueprint {
         request.set_blueprint(name);
     }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::failure::{Failure, Link};
-use crate::identity::{RequestIdentity, RequestParts};
+use crate::identity::{CallerTrace, RequestIdentity, RequestParts};
 use crate::outcome::Outcome;
 use crate::pipeline::fixture::settings;
 use crate::policy::Kind;
@@ -86,7 +86,7 @@ fn failure() -> impl Strategy<Value = Failure> {
 }
 
 fn identity(id: &str) -> Arc<RequestIdentity> {
-    let request = RequestIdentity::new(Some(id), None, RequestParts::default());
+    let request = RequestIdentity::new(Some(id), CallerTrace::default(), RequestParts::default());
     request.set_blueprint("orders");
     request.set_route(Some("/orders/{id}".into()));
     Arc::new(request)

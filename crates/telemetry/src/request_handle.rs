@@ -5,18 +5,17 @@ use std::sync::Arc;
 
 use tracing::Span;
 
-use super::own_breadcrumbs::OwnBreadcrumbs;
-use super::{RequestContext, current, sync_scope};
 use crate::panic;
+use crate::request::{OwnBreadcrumbs, RequestContext, current, sync_scope};
 
 /// The current request and `tracing` span, for work on another thread.
 ///
 /// ```
-/// let kept = cyanotype_telemetry::keep_request();
-/// std::thread::spawn(move || kept.run(|| tracing::info!("in the request"))).join().unwrap();
+/// let handle = cyanotype_telemetry::keep_request();
+/// std::thread::spawn(move || handle.run(|| tracing::info!("in the request"))).join().unwrap();
 /// ```
 #[derive(Debug)]
-pub struct KeptRequest {
+pub struct RequestHandle {
     request: Option<Arc<RequestContext>>,
     own: Option<OwnBreadcrumbs>,
     span: Span,
@@ -25,15 +24,15 @@ pub struct KeptRequest {
 /// Keeps the current request for a pool of threads; for one closure use `block`. Outside a request, it keeps the breadcrumbs of a
 /// blueprint's start or of a spawned task.
 #[must_use]
-pub fn keep_request() -> KeptRequest {
+pub fn keep_request() -> RequestHandle {
     let request = current();
     if let Some(request) = &request {
         request.mark_detached();
     }
-    KeptRequest { request, own: OwnBreadcrumbs::current(), span: Span::current() }
+    RequestHandle { request, own: OwnBreadcrumbs::current(), span: Span::current() }
 }
 
-impl KeptRequest {
+impl RequestHandle {
     /// Runs work as part of the request: its records have the ids, and its breadcrumbs and reported failures are the request's.
     ///
     /// # Panics
