@@ -197,6 +197,22 @@ fn explain_prints_the_effective_table() {
 }
 
 #[test]
+fn explain_has_a_column_of_sentrys_logs_when_they_are_on() {
+    let arguments = |more: &[&'static str]| {
+        let common = ["log", "explain", "--set=sentry.dsn=https://key@sentry.example/7", "--set=log.level=warning"];
+        stdout(&[&common[..], more].concat())
+    };
+    let on = arguments(&["--set=sentry.logs=true"]);
+    let row = |start: &str| on.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start}: {on}"));
+    assert!(row("RECORD").ends_with("SENTRY LOGS") && row("a log line  ").ends_with('-'), "{on}");
+    assert!(on.lines().any(|line| line.starts_with("a log line") && line.ends_with("a log")), "{on}");
+    assert!(row("capture_exception").ends_with('-') && on.contains("sentry.logs true"), "{on}");
+    let json = |more: &[&'static str]| arguments(&[&["--json"], more].concat());
+    assert_eq!(json(&["--set=sentry.logs=true"]).matches(r#""logs": true"#).count(), 3, "the setting and two rows");
+    assert!(!json(&[]).contains("logs") && !arguments(&[]).contains("LOGS"));
+}
+
+#[test]
 fn sentry_test_reports_delivery() {
     let project = Bugsink::shared().project();
     let sent = app(&["sentry", "test"]).env("SENTRY_DSN", &project.dsn).run();

@@ -45,6 +45,7 @@ mod sentry_comparison;
 mod sentry_connection;
 mod sentry_event_size;
 mod sentry_fallback;
+mod sentry_logs;
 mod sentry_scopes;
 mod sentry_spotlight;
 mod split_processes;

@@ -71,7 +71,7 @@ fn prod_both_with_other_sentry_levels() {
 }
 
 fn policy(env: Env, mode: Mode, level: Level) -> Policy {
-    Policy { env, mode, level, breadcrumb_level: Level::Info, event_level: Level::Error, sentry: true }
+    Policy { env, mode, level, breadcrumb_level: Level::Info, event_level: Level::Error, sentry: true, logs: false }
 }
 
 fn check_all(env: Env, mode: Mode) {

@@ -41,6 +41,7 @@ mod fallback;
 mod gate;
 mod grouping;
 mod items;
+mod logs;
 mod losses;
 mod options;
 mod proxy;

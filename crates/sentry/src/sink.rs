@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cyanotype_telemetry::effective::Snapshot;
-use cyanotype_telemetry::record::Event;
+use cyanotype_telemetry::record::{Event, Record};
 use cyanotype_telemetry::request::{ActiveSpan, RequestEnd, RequestIdentity};
 use cyanotype_telemetry::settings::Env;
 use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings};
@@ -15,6 +15,7 @@ use crate::delivery_counts::DeliveryCounts;
 use crate::fallback::Fallback;
 use crate::gate::{self, Gate};
 use crate::items::ItemFilter;
+use crate::logs::Logs;
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
@@ -36,6 +37,8 @@ pub struct SentrySink {
     has_source_context: bool,
     /// With `sentry.sessions`.
     sessions: Option<Arc<Sessions>>,
+    /// With `sentry.logs`.
+    logs: Option<Arc<Logs>>,
 }
 
 impl SentrySink {
@@ -58,7 +61,9 @@ impl SentrySink {
         });
         let has_source_context = settings.env == Env::Dev;
         let sessions = Hub::main().client().filter(|_| settings.sentry.sessions).map(Sessions::start);
-        Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions, has_source_context, sessions })
+        let client = Hub::main().client().filter(|_| settings.sentry.logs);
+        let logs = client.map(|client| Logs::start(settings.sentry.server_name(), client, fallback.clone()));
+        Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions, has_source_context, sessions, logs })
     }
 
     /// The number of envelopes by outcome, since the start of the process.
@@ -126,6 +131,12 @@ impl EventSink for SentrySink {
         gate::send_own_event(|| _ = hub.capture_event(event));
     }
 
+    fn log(&self, record: &Record) {
+        if let Some(logs) = &self.logs {
+            logs.add(record);
+        }
+    }
+
     fn held_back(&self) {
         self.fallback.reports.discard_events(1, Reason::BeforeSend);
     }
@@ -137,6 +148,7 @@ impl EventSink for SentrySink {
     /// Spools events that are not sent by the deadline, or writes them as lines.
     fn flush(&self, deadline: Instant) -> Losses {
         self.sessions.iter().for_each(|sessions| sessions.close());
+        self.logs.iter().for_each(|logs| logs.close());
         self.guard.close(Some(deadline.saturating_duration_since(Instant::now())));
         Losses::none()
     }

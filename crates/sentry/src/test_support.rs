@@ -142,5 +142,6 @@ pub(crate) fn policy() -> Policy {
         breadcrumb_level: Level::Info,
         event_level: Level::Error,
         sentry: true,
+        logs: false,
     }
 }

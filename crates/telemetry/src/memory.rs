@@ -22,6 +22,7 @@ pub struct MemorySink(Arc<Mutex<Stored>>);
 struct Stored {
     records: Vec<Value>,
     events: Vec<Value>,
+    logs: Vec<Value>,
 }
 
 impl MemorySink {
@@ -41,23 +42,22 @@ impl MemorySink {
         (stored.records, stored.events)
     }
 
-    fn store_line(&self, line: &[u8]) {
-        let record = serde_json::from_slice(line).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(line)));
-        self.0.lock().records.push(record);
+    /// Removes and returns the lines for Sentry's Logs, in the format of records.
+    #[must_use]
+    pub fn take_logs(&self) -> Vec<Value> {
+        std::mem::take(&mut self.0.lock().logs)
     }
 }
 
 impl RecordSink for MemorySink {
     fn write(&self, record: &Record) {
-        let mut line = Vec::new();
-        LINES.write(record, &mut line);
-        self.store_line(&line);
+        let record = rendered(|line| LINES.write(record, line));
+        self.0.lock().records.push(record);
     }
 
     fn write_response(&self, response: &ResponseRecord<'_>) {
-        let mut line = Vec::new();
-        LINES.write_response(response, &mut line);
-        self.store_line(&line);
+        let record = rendered(|line| LINES.write_response(response, line));
+        self.0.lock().records.push(record);
     }
 
     fn flush(&self, _: Instant) -> Losses {
@@ -71,7 +71,19 @@ impl EventSink for MemorySink {
         self.0.lock().events.push(event);
     }
 
+    fn log(&self, record: &Record) {
+        let record = rendered(|line| LINES.write(record, line));
+        self.0.lock().logs.push(record);
+    }
+
     fn flush(&self, _: Instant) -> Losses {
         Losses::none()
     }
+}
+
+/// A line as JSON.
+fn rendered(write: impl FnOnce(&mut Vec<u8>)) -> Value {
+    let mut line = Vec::new();
+    write(&mut line);
+    serde_json::from_slice(&line).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&line)))
 }

@@ -84,10 +84,20 @@ pub struct Destinations {
     pub stack: StackPlacement,
     /// What Sentry, and every other event sink, receives.
     pub sentry: ToSentry,
+    /// Whether it is also a line of Sentry's Logs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub logs: bool,
 }
 
 impl Destinations {
-    const NONE: Destinations = Destinations { stderr: false, stack: StackPlacement::Never, sentry: ToSentry::Nothing };
+    const NONE: Destinations =
+        Destinations { stderr: false, stack: StackPlacement::Never, sentry: ToSentry::Nothing, logs: false };
+
+    /// Whether a sink receives the record.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        *self != Self::NONE
+    }
 }
 
 /// The inputs of the table.
@@ -105,6 +115,9 @@ pub struct Policy {
     pub event_level: Level,
     /// Whether there is an event sink: Sentry, if a DSN is set and the feature `sentry` is compiled in, or another one.
     pub sentry: bool,
+    /// `sentry.logs`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub logs: bool,
 }
 
 impl Policy {
@@ -118,6 +131,7 @@ impl Policy {
             breadcrumb_level: settings.sentry.breadcrumb_level,
             event_level: settings.sentry.event_level,
             sentry,
+            logs: settings.sentry.logs,
         }
     }
 
@@ -153,6 +167,12 @@ impl Policy {
         self.sentry && matches!(self.mode, Mode::Sentry | Mode::Both)
     }
 
+    /// Whether log lines are also sent to Sentry's Logs.
+    #[must_use]
+    pub fn has_logs(&self) -> bool {
+        self.logs && self.has_sentry()
+    }
+
     /// Whether the mode is `off`: nothing is recorded.
     #[must_use]
     pub fn is_off(&self) -> bool {
@@ -178,9 +198,10 @@ impl Policy {
                 stderr: line,
                 stack: StackPlacement::Never,
                 sentry: if level >= self.level.max(self.event_level) { event } else { breadcrumb_by_level },
+                logs: self.has_logs() && level >= self.level,
             },
-            Kind::Response => Destinations { stderr: line, stack: StackPlacement::Never, sentry: breadcrumb_by_level },
-            Kind::Breadcrumb => Destinations { stderr: line, stack: StackPlacement::Never, sentry: breadcrumb },
+            Kind::Response => Destinations { stderr: line, sentry: breadcrumb_by_level, ..Destinations::NONE },
+            Kind::Breadcrumb => Destinations { stderr: line, sentry: breadcrumb, ..Destinations::NONE },
             Kind::Exception => Destinations {
                 stderr: failure,
                 stack: match (failure, self.env) {
@@ -189,14 +210,16 @@ impl Policy {
                     (true, Env::Prod) => StackPlacement::UnlessSentToSentry,
                 },
                 sentry: event,
+                logs: false,
             },
-            Kind::Message => Destinations { stderr: line, stack: StackPlacement::Never, sentry: event },
+            Kind::Message => Destinations { stderr: line, sentry: event, ..Destinations::NONE },
             Kind::Uncaught => Destinations {
                 stderr: failure,
                 stack: if failure { StackPlacement::WithLine } else { StackPlacement::Never },
                 sentry: event,
+                logs: false,
             },
-            Kind::Service => Destinations { stderr: line, stack: StackPlacement::Never, sentry: ToSentry::Nothing },
+            Kind::Service => Destinations { stderr: line, ..Destinations::NONE },
         }
     }
 }
@@ -213,6 +236,7 @@ mod tests {
         breadcrumb_level: Info,
         event_level: Error,
         sentry: true,
+        logs: false,
     };
     const DEV: Policy = Policy { env: Env::Dev, ..PROD };
 
@@ -373,6 +397,24 @@ mod tests {
     }
 
     #[test]
+    fn only_log_lines_from_the_log_level_up_are_in_sentrys_logs() {
+        let with_logs = Policy { logs: true, breadcrumb_level: Critical, event_level: Critical, ..PROD };
+        for mode in Mode::ALL {
+            for threshold in Level::ALL {
+                for (kind, level) in Kind::ALL.iter().flat_map(|kind| Level::ALL.map(|level| (*kind, level))) {
+                    let policy = Policy { mode, level: threshold, ..with_logs };
+                    let logs = |policy: Policy| policy.destinations(kind, level).logs;
+                    let has_sentry = matches!(mode, Mode::Sentry | Mode::Both);
+                    assert_eq!(logs(policy), kind == Kind::Line && level >= threshold && has_sentry, "{policy:?}");
+                    assert!(!logs(Policy { logs: false, ..policy }) && !logs(Policy { sentry: false, ..policy }));
+                    let without = Policy { logs: false, ..policy }.destinations(kind, level);
+                    assert_eq!(Destinations { logs: false, ..policy.destinations(kind, level) }, without);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn mode_off_disables_every_sink() {
         for env in [Env::Dev, Env::Prod] {
             for kind in Kind::ALL {
@@ -436,9 +478,12 @@ mod tests {
             breadcrumb_level: Debug,
             event_level: Critical,
             sentry: false,
+            logs: false,
         };
         assert_eq!(load(&values, false), expected);
         assert_eq!(load(&values, true), Policy { sentry: true, ..expected });
+        let with_logs = values.into_iter().chain([("sentry.logs", "true")]).collect::<Vec<_>>();
+        assert_eq!(load(&with_logs, true), Policy { sentry: true, logs: true, ..expected });
     }
 
     #[test]

@@ -71,6 +71,12 @@ pub trait EventSink: Send + Sync {
     /// [`Self::capture_scope`] returned.
     fn send(&self, event: &Event, scope: Option<&Scope>);
 
+    /// Sends or queues a log line that the destination table sends to Sentry's Logs; it is redacted. Called on the logging
+    /// thread, so it must not block.
+    fn log(&self, record: &Record) {
+        let _ = record;
+    }
+
     /// Called instead of [`Self::send`] for an event that the service's hook holds back.
     fn held_back(&self) {}
 

@@ -74,16 +74,20 @@ fn format(explained: &ExplainOutput, layers: &[(&str, String)]) -> String {
     let mut rows = vec![vec!["built".to_owned(), compiled_in.to_owned()]];
     rows.extend(layers.iter().map(|(layer, what)| vec![(*layer).to_owned(), what.clone()]));
     let layers = columns(&rows);
-    let heading = ["RECORD", "LEVEL", "STDERR", "STACK TRACE", "SENTRY"].map(str::to_owned).to_vec();
+    let has_logs = table.settings.logs;
+    let mut heading = ["RECORD", "LEVEL", "STDERR", "STACK TRACE", "SENTRY"].map(str::to_owned).to_vec();
+    heading.extend(has_logs.then(|| "SENTRY LOGS".to_owned()));
     let lines = table.rows.iter().map(|row| {
         let what = KINDS.iter().find(|(kind, ..)| *kind == row.kind).map_or("", |(_, what, _)| what);
-        vec![
+        let mut cells = vec![
             what.to_owned(),
             levels(&row.levels),
             stderr(row.destinations),
             stack(row.destinations),
             sentry(row.destinations),
-        ]
+        ];
+        cells.extend(has_logs.then(|| if row.destinations.logs { "a log" } else { "-" }.to_owned()));
+        cells
     });
     let rows = columns(&[heading].into_iter().chain(lines).collect::<Vec<_>>());
     format!("{layers}\n{rows}\n{}", reasons(&table.settings).join("\n"))
@@ -127,8 +131,9 @@ fn inputs(explained: &ExplainOutput) -> String {
         (false, true) => "no DSN is set",
         (false, false) => "not in this build",
     };
+    let logs = if policy.logs { " · sentry.logs true" } else { "" };
     format!(
-        "env {} · log.mode {} · log.level {} · sentry.breadcrumb_level {} · sentry.event_level {} · Sentry: {sentry}",
+        "env {} · log.mode {} · log.level {} · sentry.breadcrumb_level {} · sentry.event_level {}{logs} · Sentry: {sentry}",
         policy.env.as_str(),
         policy.mode.as_str(),
         policy.level,
@@ -158,6 +163,12 @@ fn reasons(policy: &Policy) -> Vec<String> {
         reasons.push(format!(
             "Sentry receives log lines as breadcrumbs from {breadcrumbs} up (the higher of log.level and sentry.breadcrumb_level), and as events from {events} up (the higher of log.level and sentry.event_level)."
         ));
+        if policy.has_logs() {
+            reasons.push(format!(
+                "Sentry also receives log lines from log.level ({}) up in its Logs (sentry.logs).",
+                policy.level
+            ));
+        }
         reasons.push("Breadcrumbs are stored in their request and sent only with its next event.".to_owned());
         reasons
             .push("Each failure produces one record and one event, even if it is reported more than once.".to_owned());

@@ -5,7 +5,7 @@ use test_harness::scratch;
 use super::PACKAGE;
 use crate::effective::LIVE_KEYS;
 use crate::level::Level;
-use crate::policy::{Kind, Policy, StackPlacement, ToSentry};
+use crate::policy::{Destinations, Kind, Policy, StackPlacement, ToSentry};
 use crate::settings::{Env, MIN_DEBUG_KEY_BYTES, Mode};
 
 const DOCUMENT: &str = "docs/CONTRACT.md";
@@ -35,14 +35,21 @@ enum Sent {
     Event,
 }
 
-const TABLE: [(Kind, Line, StackOnLine, Sent); 7] = [
-    (Kind::Line, Line::ByLevel, StackOnLine::Never, Sent::EventOrBreadcrumbByLevel),
-    (Kind::Response, Line::ByLevel, StackOnLine::Never, Sent::BreadcrumbByLevel),
-    (Kind::Breadcrumb, Line::ByLevel, StackOnLine::Never, Sent::Breadcrumb),
-    (Kind::Exception, Line::AlwaysInDev, StackOnLine::InProdUnlessSent, Sent::Event),
-    (Kind::Message, Line::ByLevel, StackOnLine::Never, Sent::Event),
-    (Kind::Uncaught, Line::AlwaysInDev, StackOnLine::WithLine, Sent::Event),
-    (Kind::Service, Line::ByLevel, StackOnLine::Never, Sent::Nothing),
+/// When it is a line of Sentry's Logs, with `sentry.logs`.
+#[derive(Clone, Copy)]
+enum Logged {
+    Never,
+    ByLevel,
+}
+
+const TABLE: [(Kind, Line, StackOnLine, Sent, Logged); 7] = [
+    (Kind::Line, Line::ByLevel, StackOnLine::Never, Sent::EventOrBreadcrumbByLevel, Logged::ByLevel),
+    (Kind::Response, Line::ByLevel, StackOnLine::Never, Sent::BreadcrumbByLevel, Logged::Never),
+    (Kind::Breadcrumb, Line::ByLevel, StackOnLine::Never, Sent::Breadcrumb, Logged::Never),
+    (Kind::Exception, Line::AlwaysInDev, StackOnLine::InProdUnlessSent, Sent::Event, Logged::Never),
+    (Kind::Message, Line::ByLevel, StackOnLine::Never, Sent::Event, Logged::Never),
+    (Kind::Uncaught, Line::AlwaysInDev, StackOnLine::WithLine, Sent::Event, Logged::Never),
+    (Kind::Service, Line::ByLevel, StackOnLine::Never, Sent::Nothing, Logged::Never),
 ];
 
 impl Line {
@@ -107,6 +114,20 @@ impl Sent {
     }
 }
 
+impl Logged {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Never => "–",
+            Self::ByLevel => "m has Sentry, and level ≥ L",
+        }
+    }
+
+    fn holds(self, policy: &Policy, level: Level) -> bool {
+        let has_sentry = policy.sentry && matches!(policy.mode, Mode::Sentry | Mode::Both);
+        matches!(self, Self::ByLevel) && policy.logs && has_sentry && level >= policy.level
+    }
+}
+
 /// Every policy whose mode is not `off`.
 fn policies() -> impl Iterator<Item = Policy> {
     let levels = || Level::ALL.into_iter();
@@ -116,7 +137,10 @@ fn policies() -> impl Iterator<Item = Policy> {
     inputs.flat_map(move |(env, sentry, mode)| {
         levels().flat_map(move |level| {
             levels().flat_map(move |breadcrumb_level| {
-                levels().map(move |event_level| Policy { env, mode, level, breadcrumb_level, event_level, sentry })
+                levels().flat_map(move |event_level| {
+                    let policy = Policy { env, mode, level, breadcrumb_level, event_level, sentry, logs: false };
+                    [policy, Policy { logs: true, ..policy }]
+                })
             })
         })
     })
@@ -125,16 +149,17 @@ fn policies() -> impl Iterator<Item = Policy> {
 #[test]
 fn the_destination_table_is_that_of_the_policy() {
     for policy in policies() {
-        for (kind, line, stack, sent) in TABLE {
+        for (kind, line, stack, sent, logged) in TABLE {
             for level in Level::ALL {
                 let decided = policy.destinations(kind, level);
                 let is_line = line.holds(&policy, level);
-                let stated = (is_line, stack.placement(policy.env, is_line), sent.destination(&policy, level));
-                assert_eq!(
-                    (decided.stderr, decided.stack, decided.sentry),
-                    stated,
-                    "{kind:?} at {level} under {policy:?}"
-                );
+                let stated = Destinations {
+                    stderr: is_line,
+                    stack: stack.placement(policy.env, is_line),
+                    sentry: sent.destination(&policy, level),
+                    logs: logged.holds(&policy, level),
+                };
+                assert_eq!(decided, stated, "{kind:?} at {level} under {policy:?}");
             }
         }
     }
@@ -142,10 +167,12 @@ fn the_destination_table_is_that_of_the_policy() {
 
 #[test]
 fn the_contract_has_the_destination_table() {
-    let mut text =
-        String::from("| kind | a line on stderr | its stack on that line | Sentry |\n| --- | --- | --- | --- |\n");
-    for (kind, line, stack, sent) in TABLE {
-        text.push_str(&format!("| `{}` | {} | {} | {} |\n", kind.as_str(), line.text(), stack.text(), sent.text()));
+    let mut text = String::from(
+        "| kind | a line on stderr | its stack on that line | Sentry | Sentry's Logs, with `sentry.logs` |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for (kind, line, stack, sent, logged) in TABLE {
+        let cells = [line.text(), stack.text(), sent.text(), logged.text()].join(" | ");
+        text.push_str(&format!("| `{}` | {cells} |\n", kind.as_str()));
     }
     test_harness::documents::check(DOCUMENT, "destinations", &text, PACKAGE);
 }

@@ -16,6 +16,8 @@ pub enum Column {
     Stack,
     /// What Sentry receives.
     Sentry,
+    /// Whether the record is a line of Sentry's Logs.
+    Logs,
 }
 
 /// A change of a cell of the destination table, or of the same cell for several levels.
@@ -38,7 +40,7 @@ pub struct CellChange {
 pub fn changed_cells(before: &Policy, after: &Policy) -> Vec<CellChange> {
     let mut changes: Vec<CellChange> = Vec::new();
     for (kind, _, levels) in explanation::KINDS {
-        for column in [Column::Stderr, Column::Stack, Column::Sentry] {
+        for column in [Column::Stderr, Column::Stack, Column::Sentry, Column::Logs] {
             for &level in levels {
                 let cell = |policy: &Policy| {
                     let destinations = policy.destinations(kind, level);
@@ -46,6 +48,7 @@ pub fn changed_cells(before: &Policy, after: &Policy) -> Vec<CellChange> {
                         Column::Stderr => serde_json::json!(destinations.stderr),
                         Column::Stack => serde_json::json!(destinations.stack),
                         Column::Sentry => serde_json::json!(destinations.sentry),
+                        Column::Logs => serde_json::json!(destinations.logs),
                     }
                 };
                 let (before, after) = (cell(before), cell(after));

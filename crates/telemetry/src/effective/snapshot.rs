@@ -31,15 +31,17 @@ pub struct EffectiveValues {
 }
 
 impl EffectiveValues {
-    fn new(env: Env, has_event_sink: bool, live: &LiveSettings) -> Self {
+    fn new(inputs: &PolicyInputs) -> Self {
+        let PolicyInputs { env, live, has_event_sink, logs, .. } = inputs;
         Self {
             policy: Policy {
-                env,
+                env: *env,
                 mode: live.mode,
                 level: live.level,
                 breadcrumb_level: live.breadcrumb_level,
                 event_level: live.event_level,
-                sentry: has_event_sink,
+                sentry: *has_event_sink,
+                logs: *logs,
             },
             response_body: live.response_body,
             request_body: live.request_body,
@@ -89,6 +91,8 @@ pub(crate) struct PolicyInputs {
     pub live: LiveSettings,
     /// Whether the process has an event sink.
     pub has_event_sink: bool,
+    /// `sentry.logs`.
+    pub logs: bool,
     /// `log.on_failure.level`.
     pub on_failure: Option<Level>,
     /// The flags; `None` without a flag provider.
@@ -135,7 +139,7 @@ impl Snapshot {
         });
         let first_scoped = overrides.partition_point(|it| it.scope == OverrideScope::Process);
         let flags = inputs.flags.unwrap_or_default();
-        let mut without_overrides = EffectiveValues::new(inputs.env, inputs.has_event_sink, &inputs.live);
+        let mut without_overrides = EffectiveValues::new(&inputs);
         without_overrides.apply_flags(flags.process.mode, flags.process.level);
         let process_wide = &overrides[..first_scoped];
         let base = with_overrides(without_overrides, process_wide);

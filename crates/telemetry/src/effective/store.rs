@@ -120,6 +120,7 @@ impl EffectivePolicy {
             env: settings.env,
             live: LiveSettings::from(settings),
             has_event_sink,
+            logs: settings.sentry.logs,
             on_failure: settings.log.on_failure.level(),
             flags: None,
         };

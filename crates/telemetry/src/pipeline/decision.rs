@@ -9,6 +9,8 @@ pub(super) struct Decision {
     pub write_line: bool,
     pub send_event: bool,
     pub store_breadcrumb: bool,
+    /// Whether it is a line of Sentry's Logs.
+    pub send_log: bool,
     /// Whether the line has the failure's stack trace.
     pub with_stack: bool,
 }
@@ -23,10 +25,13 @@ pub(super) fn decide(
     accepted: bool,
 ) -> Decision {
     let send_event = claim.event && allowed && accepted;
+    // The flood limit applies to failures and events; repeated log lines are written.
+    let is_allowed_line = allowed || !is_failure;
     Decision {
-        // The flood limit applies to failures and events; repeated log lines are written.
-        write_line: claim.line && (allowed || !is_failure),
+        write_line: claim.line && is_allowed_line,
         send_event,
+        // Like the line on stderr, if there is one.
+        send_log: destinations.logs && is_allowed_line && (claim.line || !destinations.stderr),
         store_breadcrumb: destinations.sentry == ToSentry::Breadcrumb,
         with_stack: match destinations.stack {
             StackPlacement::Never => false,
@@ -43,7 +48,7 @@ mod tests {
 
     /// The decision as `line event stack`, on a failure that is both a line and an event.
     fn decided(stack: StackPlacement, claim: Claim, allowed: bool, accepted: bool) -> String {
-        let destinations = Destinations { stderr: true, stack, sentry: ToSentry::Event };
+        let destinations = Destinations { stderr: true, stack, sentry: ToSentry::Event, logs: false };
         let decision = decide(destinations, claim, true, allowed, accepted);
         assert!(!decision.store_breadcrumb);
         let cells = [(decision.write_line, "line"), (decision.send_event, "event"), (decision.with_stack, "stack")];
@@ -79,14 +84,28 @@ mod tests {
 
     #[test]
     fn the_flood_limit_does_not_suppress_plain_lines() {
-        let destinations = Destinations { stderr: true, stack: StackPlacement::Never, sentry: ToSentry::Event };
+        let destinations =
+            Destinations { stderr: true, stack: StackPlacement::Never, sentry: ToSentry::Event, logs: true };
         let decision = decide(destinations, Claim { line: true, event: true, event_id: None }, false, false, true);
-        assert_eq!((decision.write_line, decision.send_event), (true, false));
+        assert_eq!((decision.write_line, decision.send_event, decision.send_log), (true, false, true));
+    }
+
+    #[test]
+    fn a_log_is_sent_like_the_line_on_stderr() {
+        let destinations =
+            Destinations { stderr: true, stack: StackPlacement::Never, sentry: ToSentry::Event, logs: true };
+        let logged = |stderr, line, allowed| {
+            let destinations = Destinations { stderr, ..destinations };
+            decide(destinations, Claim { line, ..Claim::default() }, true, allowed, false).send_log
+        };
+        assert_eq!([logged(true, true, true), logged(false, false, true)], [true; 2]);
+        assert_eq!([logged(true, false, true), logged(true, true, false), logged(false, false, false)], [false; 3]);
     }
 
     #[test]
     fn a_breadcrumb_is_stored_with_or_without_a_line() {
-        let destinations = Destinations { stderr: true, stack: StackPlacement::Never, sentry: ToSentry::Breadcrumb };
+        let destinations =
+            Destinations { stderr: true, stack: StackPlacement::Never, sentry: ToSentry::Breadcrumb, logs: false };
         for line in [false, true] {
             assert!(decide(destinations, Claim { line, ..Claim::default() }, false, true, false).store_breadcrumb);
         }

@@ -97,6 +97,11 @@ impl Fixture {
         self.sinks.take().0
     }
 
+    /// The lines for Sentry's Logs since the last call.
+    pub(crate) fn logs(&self) -> Vec<Value> {
+        self.sinks.take_logs()
+    }
+
     /// The breadcrumbs of this request, or those of the current work outside requests.
     pub(crate) fn breadcrumbs(&self, request: Option<&RequestContext>) -> Vec<RecordedBreadcrumb> {
         self.pipeline.breadcrumbs(request)

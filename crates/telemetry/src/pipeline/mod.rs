@@ -205,7 +205,7 @@ impl Pipeline {
                 request.mark_panicked();
             }
         }
-        if !destinations.stderr && destinations.sentry == ToSentry::Nothing {
+        if !destinations.is_any() {
             if let Some(request) = request.filter(|_| self.stores_retroactively(&policy, &report)) {
                 self.store_retroactive_line(report, request);
             }
@@ -241,8 +241,15 @@ impl Pipeline {
         if decision.store_breadcrumb {
             self.store_breadcrumb(request, report.to_breadcrumb(at));
         }
-        if decision.write_line {
-            self.write(report.into_record(at, request.map(RequestContext::identity), event_id, decision.with_stack));
+        if decision.write_line || decision.send_log {
+            let identity = request.map(RequestContext::identity);
+            let record = report.into_record(at, identity, event_id, decision.with_stack);
+            if decision.send_log {
+                self.sinks.events.iter().for_each(|sink| sink.log(&record));
+            }
+            if decision.write_line {
+                self.write(record);
+            }
         }
         if let Some(event) = event {
             self.send(Delivery { event, to: accepting }, request);

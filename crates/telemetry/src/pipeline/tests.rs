@@ -980,3 +980,36 @@ fn lines_lost_at_shutdown_are_stored_by_event_sinks() {
         assert_eq!(counts.map(|count| count.stored.load(Relaxed)), [lost as usize; 2]);
     }
 }
+
+#[test]
+fn sentrys_logs_are_the_log_lines_from_the_log_level_up() {
+    let of = |values: &[(&str, &str)]| {
+        let service = pipeline(values);
+        let request = service.request("one");
+        request::sync_scope(&request, || {
+            for level in [Level::Debug, Level::Info, Level::Error] {
+                let line = Report::new(Kind::Line, level, "shop::orders", format!("{level} password=hunter2"));
+                service.pipeline.report(line.with("api_key", "hunter2").with("order", 7));
+            }
+            service.pipeline.report(Report::new(Kind::Message, Level::Error, "shop", "a message".to_owned()));
+            service.pipeline.report(Report::service(Level::Error, "a service record"));
+            service.pipeline.breadcrumb(Breadcrumb::new("a breadcrumb"));
+        });
+        let shown = |record: &Value| {
+            assert!(!record.to_string().contains("hunter2"), "{record}");
+            format!("{} {} {}", record["level"], record["request_id"], record["fields"]["order"])
+        };
+        service.logs().iter().map(shown).collect::<Vec<_>>()
+    };
+    let on = ("sentry.logs", "true");
+    let info_and_error = [r#""info" "one" 7"#, r#""error" "one" 7"#];
+    assert_eq!(of(&[on]), info_and_error);
+    // Neither a breadcrumb nor an event is needed.
+    let quiet =
+        [on, ("log.mode", "sentry"), ("sentry.breadcrumb_level", "critical"), ("sentry.event_level", "critical")];
+    assert_eq!(of(&quiet), info_and_error);
+    assert_eq!(of(&[on, ("log.level", "error")]), info_and_error[1..]);
+    for off in [&[][..], &[on, ("log.mode", "stderr")], &[on, ("log.mode", "off")]] {
+        assert_eq!(of(off), [""; 0], "{off:?}");
+    }
+}

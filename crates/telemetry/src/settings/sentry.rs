@@ -62,6 +62,9 @@ section! {
         /// whether the outcomes of requests are counted, and sent once a minute as sessions (release health); needs a release
         #[setting(Bool, default = false)]
         pub sessions: bool,
+        /// whether log lines from log.level up are also sent to Sentry's Logs
+        #[setting(Bool, default = false)]
+        pub logs: bool,
         /// directory that stores events while Sentry is unavailable; created if missing; several processes may share it; when
         /// unset, such events are written to stderr in full
         #[setting(Text)]
