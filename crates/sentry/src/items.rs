@@ -1,6 +1,5 @@
 //! The items of outgoing envelopes: each is scrubbed, or dropped and counted if its content cannot be redacted.
 
-use cyanotype_redact::is_opaque_id;
 use sentry::Envelope;
 use sentry::protocol::{EnvelopeItem, ItemContainer, LogAttribute, SessionAttributes};
 
@@ -74,10 +73,7 @@ impl ItemFilter {
         for (key, LogAttribute(value)) in attributes {
             // The SDK's name of a user's address; `user.id` and `user.name` are names of records.
             let key = if key.as_ref() == "user.email" { "email" } else { key.as_ref() };
-            // A UUID can contain the digits of a card number.
-            if key != "request_id" || !value.as_str().is_some_and(is_opaque_id) {
-                self.scrubber.value(key, value);
-            }
+            self.scrubber.value(key, value);
         }
     }
 
