@@ -322,7 +322,8 @@ fn an_ignored_type_is_not_sent() {
 
 #[test]
 fn the_hook_changes_events() {
-    let (_, _, events) = fail(json!([{"do": "capture_event", "message": "a message"}]), json!({"error": "no stock"}));
+    let capture = json!([{"do": "capture_event", "message": "tag-me: a message"}]);
+    let (_, _, events) = fail(capture, json!({"error": "tag-me: no stock"}));
     assert_eq!(events.len(), 2);
     assert!(events.iter().all(|event| event["tags"]["hook"] == "before_send"), "{events:?}");
 }

@@ -61,7 +61,18 @@ fn events(transactions: &str, behind_proxy: bool, scripts: &[(Value, Value)]) ->
 
 /// Removes fields that differ between any two events, and stack frames of the middleware.
 fn comparable(event: &mut Value) {
-    const VARYING: [&str; 6] = ["event_id", "timestamp", "received", "ingested_at", "sdk", "_meta"];
+    const VARYING: [&str; 9] = [
+        "event_id",
+        "timestamp",
+        "received",
+        "ingested_at",
+        "sdk",
+        "_meta",
+        // They depend on where the process is loaded.
+        "image_addr",
+        "instruction_addr",
+        "symbol_addr",
+    ];
     match event {
         Value::Object(map) => {
             VARYING.iter().for_each(|key| drop(map.remove(*key)));

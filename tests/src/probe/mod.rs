@@ -98,8 +98,11 @@ pub fn before_breadcrumb(crumb: Breadcrumb) -> Option<Breadcrumb> {
 #[must_use]
 pub fn before_send(mut event: Event) -> Option<Event> {
     let failure = event.failure.as_ref().map(|failure| failure.first().message.as_str());
-    let is_held_back = failure.or(event.message.as_deref()).is_some_and(|text| text.starts_with("hold-back"));
-    event.scope_mut().tag("hook", "before_send");
+    let text = failure.or(event.message.as_deref()).unwrap_or_default();
+    let (is_held_back, is_tagged) = (text.starts_with("hold-back"), text.starts_with("tag-me"));
+    if is_tagged {
+        event.scope_mut().tag("hook", "before_send");
+    }
     (!is_held_back).then_some(event)
 }
 
