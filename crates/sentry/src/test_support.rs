@@ -124,7 +124,8 @@ pub(crate) fn event(message: &str) -> Envelope {
 }
 
 pub(crate) fn transaction(name: &str) -> Envelope {
-    Transaction { name: Some(name.into()), ..Default::default() }.into()
+    let start_timestamp = SystemTime::UNIX_EPOCH;
+    Transaction { name: Some(name.into()), start_timestamp, ..Default::default() }.into()
 }
 
 pub(crate) fn bytes(envelope: &Envelope) -> Vec<u8> {

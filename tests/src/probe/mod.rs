@@ -94,7 +94,8 @@ pub fn before_breadcrumb(crumb: Breadcrumb) -> Option<Breadcrumb> {
     (crumb.category.as_deref() != Some("drop-me")).then_some(crumb)
 }
 
-/// The `before_send` hook of probe-app: it holds back failures and messages that begin with `hold-back`, and tags the others.
+/// The `before_send` hook of probe-app: it holds back failures and messages that begin with `hold-back`,
+/// and tags those with `tag-me`.
 #[must_use]
 pub fn before_send(mut event: Event) -> Option<Event> {
     let failure = event.failure.as_ref().map(|failure| failure.first().message.as_str());
