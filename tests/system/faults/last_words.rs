@@ -25,8 +25,8 @@ fn panic_record(stopped: &Stopped, message: &str, reason: &str) -> Value {
     let [panic] = &uncaught[..] else { panic!("one record of {message}: {}", stopped.stderr) };
     assert_eq!((&panic["exception.type"], &panic["message"]), (&json!("panic"), &json!(message)));
     // The thread that sends to Sentry may report after it that Sentry is unavailable.
-    let own = records.iter().filter(|record| record["target"] != "cyanotype::sentry");
-    let last = own.last().expect("the panic's record");
+    let mut own = records.iter().filter(|record| record["target"] != "cyanotype::sentry");
+    let last = own.next_back().expect("the panic's record");
     assert_eq!((&last["kind"], &last["level"]), (&json!("service"), &json!("critical")), "{last}");
     assert!(last["message"].as_str().is_some_and(|text| text.contains(reason)), "{last}");
     (*panic).clone()
