@@ -12,8 +12,10 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 fn spotlight_shows_a_failure_in_its_trace() {
     let spotlight = Spotlight::start();
     let service = Service::new(probe_app()).env("SENTRY_DSN", spotlight.dsn());
-    let service = service.env("APP__SENTRY__TRACES_SAMPLE_RATE", "1").env("APP__SENTRY__SESSIONS", "true").start();
-    let script = json!({"finish": {"error": "no stock", "cause": "the warehouse is closed"}});
+    let service = service.env("APP__SENTRY__TRACES_SAMPLE_RATE", "1").env("APP__SENTRY__SESSIONS", "true");
+    let service = service.env("APP__SENTRY__LOGS", "true").start();
+    let line = json!({"do": "log", "level": "warning", "message": "the stock is low"});
+    let script = json!({"steps": [line], "finish": {"error": "no stock", "cause": "the warehouse is closed"}});
     let traceparent = format!("00-{TRACE}-00f067aa0ba902b7-01");
     assert_eq!(service.post("/probe/run").header("traceparent", traceparent).json(&script).send().status, 500);
     let event = spotlight.wait_items("event", 1).remove(0);
@@ -27,6 +29,12 @@ fn spotlight_shows_a_failure_in_its_trace() {
     assert_eq!(transaction["contexts"]["trace"]["status"], "internal_error");
 
     service.stop();
+    let logs = spotlight.wait_items("log", 1).remove(0);
+    let logs = logs["items"].as_array().expect("a list of lines");
+    let line = logs.iter().find(|line| line["body"] == "the stock is low").expect("the line is shown");
+    assert_eq!((&line["level"], &line["trace_id"]), (&json!("warn"), &json!(TRACE)));
+    assert_eq!(line["attributes"]["blueprint"]["value"], "probe");
+
     let sessions = spotlight.wait_items("sessions", 1).remove(0);
     assert_eq!(
         (sessions["aggregates"][0]["errored"].as_u64(), &sessions["attrs"]["environment"]),
