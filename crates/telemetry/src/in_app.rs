@@ -126,8 +126,8 @@ mod tests {
             ("src/main.rs", true),
             ("/src/shop/vendor/money/src/lib.rs", false),
             ("/src/other/src/lib.rs", false),
-            ("/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/actix-web-4.18.1/src/handler.rs", false),
-            ("/root/.cargo/git/checkouts/money-1f/0a1b2c3/src/lib.rs", false),
+            ("/home/ci/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/actix-web-4.18.1/src/handler.rs", false),
+            ("/home/ci/.cargo/git/checkouts/money-1f/0a1b2c3/src/lib.rs", false),
             ("/rustc/59807616/library/core/src/ops/function.rs", false),
         ] {
             assert_eq!(is_workspace_file(file, Some("/src/shop/")), expected, "{file}");
