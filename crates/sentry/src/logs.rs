@@ -14,6 +14,7 @@ use sentry::{Client, ClientOptions, Envelope};
 use crate::event;
 use crate::fallback::Fallback;
 use crate::queued_envelope::QueuedEnvelope;
+use crate::trim::MARK;
 use crate::undelivered::Undelivered;
 
 /// A batch of this many lines is sent at once.
@@ -24,9 +25,6 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const MAX_WAITING: usize = 10;
 /// Longer texts are cut, so that the lines that wait have a maximum size.
 const MAX_TEXT_BYTES: usize = 8 << 10;
-/// At the end of each cut text.
-const MARK: char = '…';
-
 /// Sends log lines.
 pub(crate) struct Logs {
     client: Arc<Client>,

@@ -17,6 +17,8 @@ pub(crate) struct Sessions {
     /// `None` without a release: Sentry rejects such counts.
     attributes: Option<SessionAttributes<'static>>,
     state: Mutex<State>,
+    /// Locked while counts are sent: the transport is closed after the last ones.
+    sending: Mutex<()>,
     closing: Condvar,
     missing_release: Once,
 }
@@ -35,6 +37,7 @@ impl Sessions {
             attributes: attributes(client.options()),
             client,
             state: Mutex::default(),
+            sending: Mutex::default(),
             closing: Condvar::new(),
             missing_release: Once::new(),
         });
@@ -72,6 +75,7 @@ impl Sessions {
 
     /// Sends what has been counted since the last call.
     fn send(&self) {
+        let _sending = self.sending.lock();
         let aggregates = std::mem::take(&mut self.state.lock().counts);
         if let Some(attributes) = self.attributes.clone().filter(|_| !aggregates.is_empty()) {
             self.client.send_envelope(SessionAggregates { aggregates, attributes }.into());

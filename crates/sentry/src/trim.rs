@@ -15,7 +15,7 @@ const SHORT_TEXT: usize = 128;
 /// Space for the list of what was trimmed.
 const LIST_BYTES: usize = 1024;
 /// At the end of each cut text.
-const MARK: char = '…';
+pub(crate) const MARK: char = '…';
 
 /// Trims an event to [`MAX_EVENT_BYTES`], if it is larger.
 pub(crate) fn fit(event: Event<'static>) -> Event<'static> {

@@ -24,9 +24,7 @@ impl Undelivered {
     pub(crate) fn reason(&self) -> &str {
         match self {
             Self::Refused(reason) | Self::Unavailable(reason) | Self::Limited(reason) => reason,
-            Self::HeldBack => "rate limited by Sentry",
-            Self::QueueFull => "transport queue full or closed",
-            Self::Stopped => "service stopped before delivery",
+            Self::HeldBack | Self::QueueFull | Self::Stopped => self.kind(),
         }
     }
 

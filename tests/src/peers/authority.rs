@@ -15,7 +15,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// A new authority, which nobody trusts.
+    /// A new authority, which no one trusts.
     #[expect(clippy::new_without_default, reason = "each one is different")]
     pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("there are no names");
