@@ -96,38 +96,16 @@ async fn fail(kind: web::Path<String>) -> Result {
 }
 
 /// A response error with a source.
-#[derive(Debug)]
-struct StockError(Rejection);
-
-impl fmt::Display for StockError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no stock")
-    }
-}
-
-impl Error for StockError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
-    }
-}
+#[derive(Debug, thiserror::Error)]
+#[error("no stock")]
+struct StockError(#[source] Rejection);
 
 impl ResponseError for StockError {}
 
 /// The same as [`StockError`], registered with the service.
-#[derive(Debug)]
-pub struct RegisteredError(StockError);
-
-impl fmt::Display for RegisteredError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no delivery")
-    }
-}
-
-impl Error for RegisteredError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
-    }
-}
+#[derive(Debug, thiserror::Error)]
+#[error("no delivery")]
+pub struct RegisteredError(#[source] StockError);
 
 impl ResponseError for RegisteredError {}
 
