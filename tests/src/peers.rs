@@ -4,6 +4,7 @@ pub mod authority;
 pub mod bad_sentry;
 pub mod bugsink;
 pub mod flask;
+pub mod haproxy;
 pub mod journald;
 pub mod npm;
 pub mod program;
