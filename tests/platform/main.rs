@@ -18,6 +18,7 @@ mod rsyslog;
 mod secret_scanners;
 mod spotlight;
 mod supervisord;
+mod supervisord_restarts;
 
 use std::fs::File;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `server.drain_s`: a service that was told to stop still serves, while it reports that it is not ready.
+//! `server.drain_s`: a service that is about to stop still serves, while it reports that it is not ready.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
