@@ -205,8 +205,8 @@ fn supervisord_waits_for_the_longest_stop() {
             let variables = values["environment"].split(',').filter_map(|pair| pair.split_once('='));
             let variables = variables.map(|(key, value)| (key, value.trim_matches('"')));
             let of_server = variables.filter(|(key, _)| key.starts_with("APP__SERVER__"));
-            let settings = Loader::new("/nonexistent").variables(of_server).load().expect("valid settings").server;
-            let longest = (settings.drain() + settings.shutdown_timeout()).as_secs();
+            let settings = Loader::new("/nonexistent").variables(of_server).load().expect("valid settings");
+            let longest = (settings.server.drain() + settings.server.shutdown_timeout()).as_secs();
             assert_eq!(values["stopwaitsecs"], (longest + MARGIN).to_string(), "{name} in {}", path.display());
             checked += 1;
         }
