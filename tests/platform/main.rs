@@ -13,10 +13,12 @@ mod log_readers;
 mod logrotate;
 mod nginx;
 mod openapi_linters;
+mod rolling_restarts;
 mod rsyslog;
 mod secret_scanners;
 mod spotlight;
 mod supervisord;
+mod supervisord_restarts;
 
 use std::fs::File;
 use std::path::Path;

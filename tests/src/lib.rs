@@ -4,6 +4,7 @@
 
 pub mod binaries;
 pub mod load;
+pub mod orders_load;
 pub mod peers;
 pub mod probe;
 pub mod records;

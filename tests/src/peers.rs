@@ -3,7 +3,9 @@
 pub mod authority;
 pub mod bad_sentry;
 pub mod bugsink;
+pub mod deployed;
 pub mod flask;
+pub mod haproxy;
 pub mod journald;
 pub mod npm;
 pub mod program;

@@ -262,6 +262,11 @@ impl Running {
         });
     }
 
+    /// Its exit status, if it has ended.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.process.guard.exited()
+    }
+
     /// Waits for it to end by itself.
     #[track_caller]
     pub fn wait_exit(&mut self, limit: Duration) -> ExitStatus {

@@ -13,6 +13,7 @@ mod debug_files;
 mod deploy;
 mod document_references;
 mod documents;
+mod drain;
 mod error_reporting;
 mod event_scope;
 mod examples;

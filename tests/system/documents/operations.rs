@@ -299,6 +299,17 @@ const FAULTS: &[Fault] = &[
         tests: &["faults::stderr_reader::sigkill_loses_at_most_the_queue"],
     },
     Fault {
+        fault: "a stop or a restart while a load balancer sends requests",
+        effect: "For `server.drain_s` readiness is 503, and requests are still answered, each with `connection: close`. Then connections are refused.",
+        counted: "Nothing if the balancer notices within `server.drain_s`. Otherwise requests that arrive on a connection as it is closed; the service never sees them.",
+        action: "Set `server.drain_s` to more than the balancer's checks take to fail (see Shutdown).",
+        tests: &[
+            "drain::a_draining_service_is_live_and_not_ready_and_serves",
+            "drain::each_answer_during_the_drain_closes_its_connection",
+            "drain::the_listener_closes_while_requests_finish",
+        ],
+    },
+    Fault {
         fault: "SIGTERM while a transaction outlasts its share of the shutdown",
         effect: "Shutdown waits for it as for a request, then rolls it back; a `service` warning.",
         counted: "`rolled_back`.",
@@ -353,8 +364,8 @@ const EXIT_STATUSES: &[(u8, &str, &str)] = &[
 const SIGNALS: &[(&str, &str)] = &[
     (
         "SIGTERM",
-        "shuts down gracefully, also while the service starts; a second one, or SIGINT or SIGQUIT, ends the process at once with \
-         exit status 1",
+        "shuts down gracefully, after `server.drain_s`, also while the service starts, then without a drain; a second one, or SIGINT \
+         or SIGQUIT, ends the process at once with exit status 1, also during the drain",
     ),
     ("SIGINT", "as SIGTERM"),
     ("SIGQUIT", "as SIGTERM"),
@@ -434,7 +445,7 @@ fn the_signals_are_those_of_the_code() {
 /// The table is the one that documents the code; a unit test beside it holds the figures.
 #[test]
 fn the_shutdown_budget_is_that_of_the_code() {
-    let source = scratch::read(&scratch::workspace().join("crates/core/src/server/shutdown.rs"));
+    let source = scratch::read(&scratch::workspace().join("crates/core/src/server/shutdown_budget.rs"));
     let table = source.lines().filter_map(|line| line.trim().strip_prefix("/// |"));
     let table: String = table.map(|row| format!("|{row}\n")).collect();
     assert!(table.lines().count() > 3, "the shutdown budget's documentation has a table");

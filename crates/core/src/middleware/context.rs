@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::http::{ConnectionType, Method};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use cyanotype_actix::{ClientAddressResolver, request_context};
 use cyanotype_telemetry::{Pipeline, request};
 use futures_util::FutureExt;
@@ -38,7 +38,12 @@ where
     let respond = move |response| {
         let mut response = headers.apply(response, request_context);
         if guard.must_close_connection() {
-            response = with_head(response, |head| head.set_connection_type(ConnectionType::Close));
+            response = with_head(response, |head| {
+                // The connection of a WebSocket has been upgraded, and ends with it.
+                if head.status != StatusCode::SWITCHING_PROTOCOLS {
+                    head.set_connection_type(ConnectionType::Close);
+                }
+            });
         }
         response
             .map(|response: ServiceResponse<B>| response.map_body(|_, body| InFlightBody::new(body, guard, is_head)))

@@ -15,10 +15,10 @@ use super::error::StartError;
 use super::last_words;
 use super::listen::StartedService;
 use super::service::Service;
-use super::shutdown::ShutdownBudget;
+use super::shutdown_budget::ShutdownBudget;
 use super::signals::{Handlers, Signals};
 use super::start_record::report_startup_error;
-use super::stopped::{Stopped, stop_reason};
+use super::stopped::{StopReason, Stopped};
 use crate::blueprint::registry::EnabledBlueprint;
 use crate::blueprint::resources::SharedResources;
 use crate::blueprint::routes;
@@ -102,17 +102,26 @@ fn run(mut service: Service, handlers: io::Result<Handlers>) -> ExitCode {
             Ok(stopped) => stopped,
             Err(payload) => Err(StartError::panicked(&*payload)),
         };
-        if !matches!(stopped, Ok(Stopped { has_served: true, .. })) {
-            // It would wait for threads that may be blocked, such as one that waits for a lock of SQLite.
-            std::mem::forget(runtime);
+        match stopped {
+            Ok(Stopped { deadline, management: Some(management), fault }) => {
+                Ok((deadline, fault, Some((management, runtime))))
+            }
+            stopped => {
+                // It would wait for threads that may be blocked, such as one that waits for a lock of SQLite.
+                std::mem::forget(runtime);
+                stopped.map(|Stopped { deadline, fault, .. }| (deadline, fault, None))
+            }
         }
-        stopped
     });
     match served {
-        Ok(Stopped { deadline, fault, .. }) => {
+        Ok((deadline, fault, management)) => {
             let error = fault.map(StartError::Fault);
             error.iter().for_each(|error| report_startup_error(pipeline, &settings, error, deadline));
             pipeline.finish(deadline);
+            // Last: health checks are answered until the process ends.
+            if let Some((management, runtime)) = management {
+                runtime.block_on(management.stop());
+            }
             error.map_or(ExitCode::SUCCESS, |error| error.exit_code())
         }
         Err(error) => refuse_start(pipeline, &settings, &error),
@@ -161,7 +170,7 @@ async fn serve_until_stopped(
             return Ok(stop_before_serving(settings, pipeline, signal.ok(), Some((blueprints, database))).await);
         }
     }
-    let blueprint_share = ShutdownBudget::of(settings.server.shutdown_timeout()).blueprints;
+    let blueprint_share = ShutdownBudget::of(Duration::ZERO, settings.server.shutdown_timeout()).blueprints;
     let fleet = match Fleet::start(&database, pipeline, settings.log.override_poll()).await {
         Ok(fleet) => fleet,
         Err(error) => {
@@ -200,15 +209,15 @@ async fn stop_before_serving(
 ) -> Stopped {
     let timeout = settings.server.shutdown_timeout();
     let deadline = Instant::now() + timeout;
-    let (name, no_signal) = stop_reason(signal);
+    let StopReason { name, fault } = StopReason::signal(signal);
     pipeline.report(Report::service(Level::Info, format!("stopping on {name}")));
     let mut panic = None;
     if let Some((blueprints, database)) = started {
-        panic = blueprints.stop(ShutdownBudget::of(timeout).blueprints).await;
+        panic = blueprints.stop(ShutdownBudget::of(Duration::ZERO, timeout).blueprints).await;
         database.close();
     }
     pipeline.report(Report::service(Level::Info, "stopped"));
-    Stopped { deadline, has_served: false, fault: no_signal.or(panic) }
+    Stopped { deadline, management: None, fault: fault.or(panic) }
 }
 
 async fn open_database(
