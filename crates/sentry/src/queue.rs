@@ -201,6 +201,14 @@ impl Queue {
         left
     }
 
+    /// The size in bytes and the number of the envelopes that wait, and of the one that is being sent.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        let state = self.state.lock();
+        let in_flight = state.in_flight.as_ref().map_or(0, |envelope| envelope.bytes.len());
+        let envelopes = state.events.waiting.len() + state.others.waiting.len() + usize::from(state.in_flight.is_some());
+        ((state.events.bytes + state.others.bytes + in_flight) as u64, envelopes as u64)
+    }
+
     /// Whether no envelope is being sent, spooled or written.
     #[cfg(test)]
     pub(crate) fn is_quiescent(&self) -> bool {
