@@ -6,6 +6,7 @@ pub mod bugsink;
 pub mod flask;
 pub mod journald;
 pub mod npm;
+pub mod openmetrics;
 pub mod program;
 pub mod proxy;
 pub mod recording_sentry;

@@ -205,7 +205,8 @@ impl Queue {
     pub(crate) fn size(&self) -> (u64, u64) {
         let state = self.state.lock();
         let in_flight = state.in_flight.as_ref().map_or(0, |envelope| envelope.bytes.len());
-        let envelopes = state.events.waiting.len() + state.others.waiting.len() + usize::from(state.in_flight.is_some());
+        let envelopes =
+            state.events.waiting.len() + state.others.waiting.len() + usize::from(state.in_flight.is_some());
         ((state.events.bytes + state.others.bytes + in_flight) as u64, envelopes as u64)
     }
 

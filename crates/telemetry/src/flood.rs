@@ -169,7 +169,13 @@ impl FloodLimiter {
         };
         let thread = std::thread::Builder::new().name("floods".into()).spawn(work);
         thread.expect("the thread that reports suppressed failures cannot be started");
-        Self { limit: settings.limit, window: settings.window(), hash_state: RandomState::new(), windows, total: Mutex::default() }
+        Self {
+            limit: settings.limit,
+            window: settings.window(),
+            hash_state: RandomState::new(),
+            windows,
+            total: Mutex::default(),
+        }
     }
 
     /// Whether to record this report. If not, it is counted as a record of this kind, as an event, or both.
@@ -306,7 +312,13 @@ mod tests {
 
     /// A limiter without its thread, so that a test can wait for the end of a window itself.
     fn without_thread(window: Duration) -> FloodLimiter {
-        FloodLimiter { limit: 3, window, hash_state: RandomState::new(), windows: Arc::default(), total: Mutex::default() }
+        FloodLimiter {
+            limit: 3,
+            window,
+            hash_state: RandomState::new(),
+            windows: Arc::default(),
+            total: Mutex::default(),
+        }
     }
 
     const LONG: Duration = Duration::from_secs(3600);

@@ -27,9 +27,7 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
 
 /// Logs only metadata: the content is public and the same for all clients.
 pub(crate) fn response_log() -> ResponseLogRules {
-    PATTERNS
-        .into_iter()
-        .fold(ResponseLogRules::default(), |rules, route| rules.route(route, ResponseLog::Metadata))
+    PATTERNS.into_iter().fold(ResponseLogRules::default(), |rules, route| rules.route(route, ResponseLog::Metadata))
 }
 
 /// The serialized document.

@@ -5,9 +5,7 @@ use std::fmt;
 use cyanotype_telemetry::effective::OverrideScope;
 use cyanotype_telemetry::{Pipeline, SinkCounts};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder, NoLabelSet,
-};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, MetricEncoder, NoLabelSet};
 
 use super::catalog::{self, Metric};
 use super::process;
@@ -54,11 +52,8 @@ impl Sources {
         let mut records = describe(out, &catalog::LOG_RECORDS)?;
         for SinkCounts { sink, records: counts, .. } in sinks {
             for of_kind in counts {
-                let counts = [
-                    ("written", of_kind.written),
-                    ("dropped", of_kind.dropped),
-                    ("suppressed", of_kind.suppressed),
-                ];
+                let counts =
+                    [("written", of_kind.written), ("dropped", of_kind.dropped), ("suppressed", of_kind.suppressed)];
                 for (outcome, count) in counts {
                     let labels = [("kind", of_kind.kind), ("sink", sink), ("outcome", outcome)];
                     counter(&mut records, &labels, count)?;

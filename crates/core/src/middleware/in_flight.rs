@@ -89,12 +89,7 @@ impl RequestGuard {
 
     /// Marks the request as answered: its duration counts, even if the client leaves before the end of the body. `request` is `None`
     /// if its handler panicked.
-    pub(crate) fn answer(
-        &mut self,
-        request: Option<&HttpRequest>,
-        context: &Arc<RequestContext>,
-        status: StatusCode,
-    ) {
+    pub(crate) fn answer(&mut self, request: Option<&HttpRequest>, context: &Arc<RequestContext>, status: StatusCode) {
         let series = self.counters.metrics.series(request, context.identity(), status);
         self.series = Some((series, Arc::clone(context)));
     }
