@@ -98,9 +98,9 @@ fn script(finish: Value) -> Value {
 fn prometheus_scrapes_the_service_and_stores_exemplars() {
     let service = service();
     let prometheus = Prometheus::start(&service);
-    let load = Load::start(service.port, 1, Duration::from_millis(20), &script(json!({"error": "failed"})));
-    let ok = json!({"respond": {"status": 200, "content_type": "text/plain", "body": "x"}});
-    let other = Load::start(service.port, 1, Duration::from_millis(20), &script(ok));
+    let status = |status: u16| json!({"respond": {"status": status, "content_type": "text/plain", "body": "x"}});
+    let finishes = [status(200), status(404), json!({"error": "failed"})];
+    let loads = finishes.map(|finish| Load::start(service.port, 1, Duration::from_millis(20), &script(finish)));
     wait::until("Prometheus to scrape", LIMIT, || {
         (prometheus.value("up{job=\"cyanotype\"}") == Some(1.0)).then_some(())
     });
@@ -114,13 +114,12 @@ fn prometheus_scrapes_the_service_and_stores_exemplars() {
         let traces = prometheus.exemplars("http_server_request_duration_seconds_bucket{http_route=\"/probe/run\"}");
         (traces.len() >= 3).then_some(traces)
     });
-    let every_query_has_data = queries();
-    for query in &every_query_has_data {
+    let queries = queries();
+    for query in &queries {
         wait::until(&format!("data for {query}"), LIMIT, || (!prometheus.query(query).is_empty()).then_some(()));
     }
-    assert!(every_query_has_data.len() >= 15, "{every_query_has_data:?}");
-    load.stop();
-    other.stop();
+    assert!(queries.len() >= 20, "{queries:?}");
+    loads.into_iter().for_each(|load| drop(load.stop()));
 
     let expected = service.management().get("/metrics").header("accept", "text/plain").send();
     let count = "http_server_request_duration_seconds_count";
@@ -166,8 +165,8 @@ fn promtool_accepts_the_metrics_and_tests_the_alerts() {
     for command in commands {
         let command = command.replace("deploy/prometheus/", "");
         let command = command.replace("localhost:8081", &format!("127.0.0.1:{}", service.management_port));
-        let mut shell = process_guard::command("/bin/sh");
-        shell.arg("-ec").arg(format!("set -o pipefail 2>/dev/null || true; {command}")).current_dir(scratch.path());
+        let mut shell = process_guard::command("/bin/bash");
+        shell.args(["-eo", "pipefail", "-c", &command]).current_dir(scratch.path());
         shell.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         program("promtool", PACKAGE);
         let output = succeed(shell, &scratch);
