@@ -257,6 +257,19 @@ mod tests {
     }
 
     #[test]
+    fn the_size_includes_the_envelope_in_flight() {
+        let queue = Queue::new(1 << 20);
+        assert_eq!(queue.size(), (0, 0));
+        let (one, two) = (queued("one"), QueuedEnvelope::new(&transaction("GET /")).expect("it can be written"));
+        let bytes = (one.bytes.len() + two.bytes.len()) as u64;
+        assert!(queue.push(one).is_empty() && queue.push(two).is_empty());
+        assert!(matches!(queue.next(&crate::clock::system(), None), Next::Send(_)));
+        assert_eq!(queue.size(), (bytes, 2));
+        queue.finish_delivery(|| ());
+        assert_eq!(queue.size().1, 1);
+    }
+
+    #[test]
     fn due_work_precedes_envelopes_in_order() {
         let queue = Queue::new(1 << 20);
         assert!(push(&queue, "one") && push(&queue, "two"));

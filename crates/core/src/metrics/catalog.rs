@@ -3,7 +3,7 @@
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-/// A metric as it is described to whoever reads it.
+/// The description of a metric.
 #[derive(Debug)]
 pub(super) struct Metric {
     /// The name without the suffixes for unit and type, such as `_bytes` and `_total`.

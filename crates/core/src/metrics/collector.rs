@@ -146,3 +146,72 @@ impl fmt::Debug for Sources {
         f.write_str("Sources")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use actix_web::http::StatusCode;
+    use cyanotype_telemetry::memory::MemorySink;
+    use cyanotype_telemetry::request::{CallerTrace, RequestParts};
+    use cyanotype_telemetry::{Hooks, Sinks};
+    use prometheus_client::encoding::{prometheus_text, text};
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::database::tests::in_memory;
+    use crate::settings::Loader;
+
+    /// The metrics of a service that has answered one request, in both formats.
+    async fn encoded() -> [String; 2] {
+        let settings = Loader::new("/no/config/here").load().expect("valid defaults");
+        let sinks = Sinks::none().record(Arc::new(MemorySink::default()));
+        // Lives as long as the process, like the pipeline of a service.
+        let pipeline: &'static Pipeline =
+            Box::leak(Box::new(Pipeline::new(&settings.telemetry(), Hooks::default(), sinks)));
+        let requests = InFlightRequests::new(["/a/{b}".to_owned()]);
+        let context = Arc::new(pipeline.begin_request(None, CallerTrace::default(), RequestParts::default()));
+        context.identity().set_route(Some("/a/{b}".to_owned()));
+        let mut answered = requests.begin();
+        let _active = requests.begin();
+        answered.answer(None, &context, StatusCode::OK);
+        drop(answered);
+        let mut registry = Registry::default();
+        let program = ["shop", "1.0"];
+        registry.register_collector(Box::new(Sources { pipeline, database: in_memory().await, requests, program }));
+        let mut encoded = [String::new(), String::new()];
+        text::encode(&mut encoded[0], &registry).expect("a string takes any text");
+        prometheus_text::encode(&mut encoded[1], &registry).expect("a string takes any text");
+        encoded
+    }
+
+    #[actix_web::test]
+    async fn every_metric_is_described_once_in_order() {
+        let [open_metrics, _] = encoded().await;
+        let described = open_metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")).map(str::to_owned);
+        let expected = catalog::ALL.iter().map(|Metric { name, unit, kind, .. }| {
+            let unit = unit.as_ref().map(|unit| format!("_{}", unit.as_str())).unwrap_or_default();
+            format!("{name}{unit} {}", kind.as_str())
+        });
+        assert_eq!(described.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
+
+    #[actix_web::test]
+    async fn both_formats_have_the_values() {
+        for encoded in encoded().await {
+            for line in [
+                "http_server_request_duration_seconds_count{http_request_method=\"GET\",http_route=\"/a/{b}\",\
+                 http_response_status_class=\"2xx\"} 1",
+                "http_server_active_requests 1",
+                "log_overrides{scope=\"process\"} 0",
+                "log_debug_tokens_refused_total 0",
+                "sentry_events_total{outcome=\"sent\"} 0",
+                "database_connections{state=\"idle\"} 1",
+                "database_pending_requests 0",
+                "build_info{program=\"shop\",version=\"1.0\"} 1",
+            ] {
+                assert!(encoded.lines().any(|other| other == line), "{line}\n{encoded}");
+            }
+        }
+    }
+}

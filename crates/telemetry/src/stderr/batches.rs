@@ -330,6 +330,33 @@ mod tests {
     }
 
     #[test]
+    fn the_totals_remain_when_losses_are_reported() {
+        let batches = Batches::new(400);
+        for kind in [Kind::Line, Kind::Service, Kind::Line] {
+            batches.push(kind, Level::Info, b"taken");
+        }
+        let batch = batches.take().expect("three lines are queued");
+        batches.push(Kind::Response, Level::Info, b"waiting");
+        batches.push(Kind::Response, Level::Info, &[b'x'; 400]);
+        let counts = batches.counts();
+        assert_eq!((counts.queue_bytes, counts.queue_records), ((22 + 4 * LINE_OVERHEAD) as u64, 4));
+        batches.complete(batch.charge(), batch, [Kind::Line].into_iter());
+        let losses = batches.take_dropped().expect("two records are dropped");
+        // The record of loss cannot be written, and the next one counts the same records.
+        batches.count_dropped(&losses);
+        batches.take_dropped();
+        batches.count_written_loss_record();
+        take(&batches);
+        let counts = batches.counts();
+        let of = |kind: Kind| {
+            let record = counts.records.iter().find(|record| record.kind == kind.as_str()).expect("every kind is counted");
+            [record.written, record.dropped]
+        };
+        assert_eq!([of(Kind::Line), of(Kind::Response), of(Kind::Service), of(Kind::Message)], [[1, 1], [1, 1], [2, 0], [0, 0]]);
+        assert_eq!((counts.queue_bytes, counts.queue_records), (0, 0));
+    }
+
+    #[test]
     fn wait_drained_ends_when_empty_or_at_the_deadline() {
         let batches = Batches::new(1 << 20);
         batches.push(Kind::Line, Level::Info, b"one");
