@@ -13,6 +13,7 @@ mod log_readers;
 mod logrotate;
 mod nginx;
 mod openapi_linters;
+mod prometheus;
 mod rolling_restarts;
 mod rsyslog;
 mod secret_scanners;

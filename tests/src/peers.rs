@@ -8,6 +8,7 @@ pub mod flask;
 pub mod haproxy;
 pub mod journald;
 pub mod npm;
+pub mod openmetrics;
 pub mod program;
 pub mod proxy;
 pub mod recording_sentry;

@@ -29,6 +29,7 @@ mod live;
 mod log_injection;
 mod log_schemas;
 mod login_throttling;
+mod metrics;
 mod openapi;
 mod orders;
 mod passthrough;

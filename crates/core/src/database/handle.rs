@@ -13,6 +13,7 @@ use super::executor::{Executor, reject_transaction_control};
 use super::migrations::{self, Migrations, Program};
 use super::open_transactions::OpenTransactions;
 use super::options::Options;
+use super::pool::PoolStatus;
 use super::postgres::{self, Postgres};
 use super::row::FromRow;
 use super::sqlite::Sqlite;
@@ -83,6 +84,14 @@ impl Database {
             }
         };
         tokio::time::timeout(PING_TIMEOUT, ping).await.unwrap_or_else(|_| Err(self.timed_out()))
+    }
+
+    /// The state of the connections.
+    pub(crate) fn pool(&self) -> PoolStatus {
+        match &*self.connections {
+            Connections::Sqlite(sqlite) => sqlite.pool(),
+            Connections::Postgres(postgres) => postgres.pool(),
+        }
     }
 
     /// Waits until no transaction is open, or until the deadline.

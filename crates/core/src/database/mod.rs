@@ -17,6 +17,7 @@ mod handle;
 mod migrations;
 mod open_transactions;
 mod options;
+mod pool;
 mod postgres;
 mod row;
 mod sqlite;

@@ -26,6 +26,7 @@ use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, Sweeper};
 use crate::fleet::Fleet;
 use crate::log_control::{self, LogControl, SocketFile, expire_overrides};
+use crate::metrics::Metrics;
 use crate::middleware::routing::serve_head_as_get;
 use crate::settings::Settings;
 
@@ -62,7 +63,9 @@ impl StartedService<'_> {
             Health { database: database.clone(), blueprints: blueprints.clone(), in_flight: in_flight.clone() };
         let document = management_api::document(service.name, service.version);
         let document = document.to_json().expect("a document consists of strings, numbers and maps with string keys");
-        let management = Management { health, log_control, document: document.into() };
+        let program = [service.name, service.version];
+        let metrics = Metrics::new(pipeline, database.clone(), in_flight.clone(), program);
+        let management = Management { health, metrics, log_control, document: document.into() };
         let (host, port) = (settings.management.host.as_str(), settings.management.port);
         let management = HttpServer::new(move || {
             App::new().configure(management::routes(management.clone())).wrap_fn(serve_head_as_get)

@@ -178,7 +178,8 @@ async fn serve_until_stopped(
             return Err(StartError::Database(error));
         }
     };
-    let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.api_info(settings));
+    let patterns = routes::patterns(&routes);
+    let app = AppFactory::new(settings, pipeline, enabled, rules, patterns, &blueprints, &service.api_info(settings));
     let compiled_in = service.blueprints.iter().map(|it| it.blueprint.name()).collect();
     let log_control = LogControl::new(settings, pipeline, fleet.clone(), compiled_in, routes);
     let started = StartedService {

@@ -25,6 +25,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::error::{DatabaseError, OutageCause, Result};
 use super::migrations::{NamedMigrations, Program};
 use super::options::Options;
+use super::pool::PoolStatus;
 use super::row::FromRow;
 use super::value::ToSql;
 use breaker::CircuitBreaker;
@@ -106,6 +107,11 @@ impl Postgres {
     /// Host, port and name of the database.
     pub(super) fn address(&self) -> &str {
         &self.address
+    }
+
+    pub(super) fn pool(&self) -> PoolStatus {
+        let deadpool_postgres::Status { max_size, size, available, waiting, .. } = self.pool.status();
+        PoolStatus { max: Some(max_size), idle: available, used: size.saturating_sub(available), waiting }
     }
 
     pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {

@@ -12,6 +12,7 @@ mod url;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -20,6 +21,7 @@ use rusqlite::Connection;
 use super::error::{DatabaseError, OutageCause, Result};
 use super::migrations::{NamedMigrations, Program};
 use super::options::Options;
+use super::pool::PoolStatus;
 use super::row::FromRow;
 use super::value::ToSql;
 
@@ -36,8 +38,12 @@ pub(super) struct Sqlite {
     parsed: SqliteUrl,
     /// Idle reading connections; at most one per thread that has read concurrently.
     readers: Mutex<Vec<Connection>>,
+    /// The number of reading connections that are open.
+    open_readers: AtomicUsize,
     /// The writing connection; waiters acquire it in order.
     writer: Arc<tokio::sync::Mutex<Connection>>,
+    /// The number of statements and transactions that wait for the writing connection.
+    waiting: AtomicUsize,
     /// Maximum wait for the writing connection, and for a write by another process.
     busy_timeout: Duration,
 }
@@ -58,7 +64,15 @@ impl Sqlite {
             Err(error) => Err(DatabaseError::OpenFailed(format!("the database {url}: {error}"))),
         })?;
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
-        Ok(Self { url, parsed, readers: Mutex::default(), writer, busy_timeout: options.acquire_timeout })
+        Ok(Self {
+            url,
+            parsed,
+            readers: Mutex::default(),
+            open_readers: AtomicUsize::new(0),
+            writer,
+            waiting: AtomicUsize::new(0),
+            busy_timeout: options.acquire_timeout,
+        })
     }
 
     pub(super) fn url(&self) -> &str {
@@ -92,6 +106,17 @@ impl Sqlite {
         Ok(SqliteTransaction::new(writer))
     }
 
+    pub(super) fn pool(&self) -> PoolStatus {
+        let idle_readers = self.readers.lock().len();
+        let is_writing = self.writer.try_lock().is_err();
+        PoolStatus {
+            max: None,
+            idle: idle_readers + usize::from(!is_writing),
+            used: self.open_readers.load(Ordering::Relaxed).saturating_sub(idle_readers) + usize::from(is_writing),
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
+    }
+
     pub(super) async fn ping(&self) -> Result<()> {
         self.query::<(i64,)>("SELECT 1", &[]).await.map(|_| ())
     }
@@ -105,7 +130,11 @@ impl Sqlite {
         let free = self.readers.lock().pop();
         let reader = match free {
             Some(reader) => reader,
-            None => open::reader(&self.parsed).map_err(|error| self.error(error))?,
+            None => {
+                let reader = open::reader(&self.parsed).map_err(|error| self.error(error))?;
+                self.open_readers.fetch_add(1, Ordering::Relaxed);
+                reader
+            }
         };
         let read = rows_if_readonly(&reader, sql, values);
         self.readers.lock().push(reader);
@@ -113,6 +142,10 @@ impl Sqlite {
     }
 
     async fn writer(&self) -> Result<Writer> {
+        if let Ok(writer) = Arc::clone(&self.writer).try_lock_owned() {
+            return Ok(writer);
+        }
+        let _waiting = Waiting::begin(&self.waiting);
         let waiting = Arc::clone(&self.writer).lock_owned();
         let waited = tokio::time::timeout(self.busy_timeout, waiting).await;
         waited.map_err(|_| DatabaseError::outage(&self.url, OutageCause::WriterBusy, None))
@@ -149,5 +182,21 @@ impl Sqlite {
             return DatabaseError::outage(&self.url, OutageCause::Locked, Some(error.into()));
         }
         statement_error(error)
+    }
+}
+
+/// Counts a wait until it ends, also when its future is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
