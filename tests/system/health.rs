@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -131,7 +131,7 @@ fn an_answer_that_cannot_be_written_is_no_good_answer() {
     let port = app.management_port.to_string();
     let command = || {
         let mut command = Command::new(binaries::app());
-        command.arg("health").env("APP__MANAGEMENT__PORT", &port);
+        command.arg("health").env("APP__MANAGEMENT__PORT", &port).stderr(Stdio::null());
         command
     };
     let (reader, writer) = std::io::pipe().expect("a pipe");

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -197,7 +197,7 @@ fn a_backup_is_complete_when_nobody_reads_its_output() {
     let url = format!("sqlite://{}", app.scratch().join("app.db").display());
     let command = |name: &str| {
         let mut command = Command::new(binaries::app());
-        command.args(["db", "backup"]).arg(target.join(name)).env("APP__DATABASE__URL", &url);
+        command.args(["db", "backup"]).arg(target.join(name)).env("APP__DATABASE__URL", &url).stderr(Stdio::null());
         command
     };
     let (reader, writer) = std::io::pipe().expect("a pipe");
