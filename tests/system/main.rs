@@ -21,6 +21,7 @@ mod faults;
 mod foreign_errors;
 mod generator;
 mod grouping;
+mod health;
 mod http;
 mod large_bodies;
 mod lifecycle;

@@ -194,6 +194,17 @@ const FAULTS: &[Fault] = &[
         tests: &["database::schema_version::a_downgrade_reports_the_schemas_version_on_postgres"],
     },
     Fault {
+        fault: "migrations are pending, and `database.migrate_at_start` is false",
+        effect: "The start is refused with exit status 69 after a second: a start after the migration succeeds. The message has the \
+                 versions by blueprint.",
+        counted: "–",
+        action: "Run `app db migrate` with the same settings.",
+        tests: &[
+            "database::separate_migrations::a_start_waits_for_the_migrations_of_the_command",
+            "database::separate_migrations::a_running_service_is_not_disturbed_by_a_migration",
+        ],
+    },
+    Fault {
         fault: "an invalid setting at startup",
         effect: "One message on stderr, no JSON: the key, the layer that set it, and what is allowed. Exit status 78; supervisord \
                  does not try again.",
@@ -342,16 +353,20 @@ const EXIT_STATUSES: &[(u8, &str, &str)] = &[
     (
         1,
         "commands",
-        "the result is negative: the service refused the change, the fleet is incomplete, `redact check` found something, the test event did not arrive, there is no such user",
+        "the result is negative: the service refused the change, the fleet is incomplete, `redact check` found something, the test event did not arrive, there is no such user, `health`: not live or not ready, `db status`: not current, `db backup`: the file cannot be written",
     ),
     (2, "commands", "wrong usage of the command line"),
     (66, "commands", "the input cannot be read: the file of `redact check`"),
     (
         69,
         "service",
-        "something is unavailable that may be there at the next start: the database, a port, the socket, a blueprint's start",
+        "something is unavailable that may be there at the next start: the database, a migration, a port, the socket, a blueprint's start",
     ),
-    (69, "commands", "the running service or the database cannot be reached"),
+    (
+        69,
+        "commands",
+        "the running service (except by `health`) or the database cannot be reached, or a migration failed",
+    ),
     (
         70,
         "service and commands",

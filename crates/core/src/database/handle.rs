@@ -35,18 +35,18 @@ pub(super) enum Connections {
 }
 
 impl Database {
-    /// Opens the database and runs pending migrations. A missing SQLite database is created.
+    /// Opens the database and runs pending migrations, unless the options do not allow that. A missing SQLite database is
+    /// created.
     ///
     /// # Errors
     /// If the database is unreachable, rejects the login, is locked, read-only or not a database, if its schema is too new, or
-    /// if a migration fails.
+    /// if a migration fails or is pending.
     pub(crate) async fn open(
         options: &Options,
         migrations: impl IntoIterator<Item = (&'static str, Migrations)>,
         program: Program,
     ) -> Result<Self> {
-        let own = ("cyanotype", migrations::core::migrations());
-        let migrations = std::iter::once(own).chain(migrations).map(|(name, it)| (name.to_owned(), it)).collect();
+        let migrations = migrations::with_framework(migrations);
         let engine = Engine::of(&options.url).ok_or_else(|| DatabaseError::OpenFailed(not_a_url()))?;
         let connections = match engine {
             Engine::Sqlite => Connections::Sqlite(Sqlite::open(options, migrations, program).await?),

