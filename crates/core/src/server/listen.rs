@@ -15,12 +15,17 @@ use super::descriptors::DescriptorBudget;
 use super::error::StartError;
 use super::management::{self, Health, Management};
 use super::management_api;
+use super::new_connections::NewConnections;
 use super::reload::Reloader;
 use super::service::Service;
 use super::shutdown::{Shutdown, ShutdownBudget, WORKER_SHUTDOWN};
 use super::signals::Signals;
-use super::start_record::log_startup;
+use super::start_record::{log_startup, shown};
 use super::stopped::{Stopped, stop_reason};
+use super::systemd::notify;
+use super::systemd::sockets::InheritedSockets;
+use super::systemd::watchdog::Watchdog;
+use super::workers::Workers;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, Sweeper};
 use crate::fleet::Fleet;
@@ -46,6 +51,7 @@ pub(super) struct StartedService<'a> {
     pub fleet: Fleet,
     pub blueprints: StartedBlueprints,
     pub descriptors: DescriptorBudget,
+    pub sockets: InheritedSockets,
     pub log_control: LogControl,
 }
 
@@ -53,8 +59,19 @@ impl StartedService<'_> {
     #[expect(clippy::disallowed_methods, reason = "the tasks of the process, which have no request")]
     /// Listens, and stops in order.
     pub(super) async fn listen(self, app: AppFactory) -> Result<Stopped, StartError> {
-        let Self { service, settings, pipeline, signals, names, database, fleet, blueprints, descriptors, log_control } =
-            self;
+        let Self {
+            service,
+            settings,
+            pipeline,
+            signals,
+            names,
+            database,
+            fleet,
+            blueprints,
+            descriptors,
+            sockets,
+            log_control,
+        } = self;
 
         let in_flight = app.in_flight.clone();
         let health =
@@ -69,14 +86,12 @@ impl StartedService<'_> {
         .workers(1)
         .on_connect(log_control::mark_socket)
         .disable_signals()
-        .shutdown_timeout(0)
-        .bind((host, port))
-        .map_err(|source| StartError::Listen {
-            section: "management",
-            host: host.to_owned(),
-            port,
-            source,
-        })?;
+        .shutdown_timeout(0);
+        let management = match sockets.management {
+            sockets if sockets.is_empty() => management.bind((host, port)),
+            sockets => sockets.into_iter().try_fold(management, HttpServer::listen),
+        }
+        .map_err(|source| StartError::Listen { section: "management", host: host.to_owned(), port, source })?;
         // Before the Unix socket is added: actix would list it with a placeholder address.
         let management_addresses = management.addrs();
         let (management, socket) = match socket(settings)? {
@@ -88,9 +103,15 @@ impl StartedService<'_> {
         };
 
         let (host, port) = (settings.server.host.as_str(), settings.server.port);
+        let (workers, new_connections) = (Workers::default(), NewConnections::default());
+        let (own_workers, accepted) = (workers.clone(), new_connections.clone());
         let mut api = HttpServer::new(move || {
             app.database.mark_worker_thread();
+            own_workers.register();
             app.clone().app()
+        })
+        .on_connect(move |_, extensions| {
+            extensions.insert(accepted.accept());
         })
         .disable_signals()
         // Time for idle connections to close, and for requests that exceed their share.
@@ -102,12 +123,11 @@ impl StartedService<'_> {
         if let Some(workers) = settings.server.workers {
             api = api.workers(workers);
         }
-        let api = api.bind((host, port)).map_err(|source| StartError::Listen {
-            section: "server",
-            host: host.to_owned(),
-            port,
-            source,
-        })?;
+        let api = match sockets.api {
+            sockets if sockets.is_empty() => api.bind((host, port)),
+            sockets => sockets.into_iter().try_fold(api, HttpServer::listen),
+        }
+        .map_err(|source| StartError::Listen { section: "server", host: host.to_owned(), port, source })?;
 
         log_startup(service, settings, pipeline, &api.addrs(), &management_addresses, &names, &database);
         if let Some(warning) = descriptors.warning() {
@@ -118,10 +138,15 @@ impl StartedService<'_> {
         // The task ends with the runtime.
         actix_web::rt::spawn(Reloader::new(service, pipeline).run(signals.hangup));
         let expiry = actix_web::rt::spawn(expire_overrides(pipeline));
+        let status = format!("serving on {}", shown(&api.addrs()));
         let (api, management) = (api.run(), management.run());
         let (api_handle, management_handle) = (api.handle(), management.handle());
         let mut management = Some(actix_web::rt::spawn(management));
         let mut api = Some(actix_web::rt::spawn(api));
+        if let Some(management) = management_addresses.first().copied() {
+            let watchdog = Watchdog { pipeline, workers: workers.clone(), management, status };
+            actix_web::rt::spawn(watchdog.run());
+        }
 
         // A server's task must not be awaited again once it has ended.
         let (reason, fault) = tokio::select! {
@@ -131,11 +156,14 @@ impl StartedService<'_> {
         };
         let timeout = settings.server.shutdown_timeout();
         let deadline = Instant::now() + timeout;
+        notify::stopping(reason, timeout);
         let shutdown = Shutdown {
             pipeline,
             reason,
             budget: ShutdownBudget::of(timeout),
             in_flight,
+            new_connections,
+            workers,
             sweeper,
             api: (api_handle, api),
             database,

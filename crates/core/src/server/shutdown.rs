@@ -7,6 +7,8 @@ use actix_web::dev::ServerHandle;
 use cyanotype_telemetry::{Level, Pipeline, Report};
 use tokio::task::JoinHandle;
 
+use super::new_connections::NewConnections;
+use super::workers::Workers;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::Database;
 use crate::fleet::Fleet;
@@ -117,6 +119,8 @@ pub(super) struct Shutdown {
     pub reason: &'static str,
     pub budget: ShutdownBudget,
     pub in_flight: InFlightRequests,
+    pub new_connections: NewConnections,
+    pub workers: Workers,
     pub sweeper: JoinHandle<()>,
     pub api: Server,
     pub database: Database,
@@ -142,8 +146,12 @@ impl Shutdown {
                     self.report(Level::Info, format!("stopping on {}", self.reason));
                 }
                 Step::StopSweeper => self.sweeper.abort(),
-                Step::PauseApi => self.api.0.pause().await,
+                Step::PauseApi => {
+                    self.api.0.pause().await;
+                    self.new_connections.settle(&self.workers, in_flight_until).await;
+                }
                 Step::AwaitInFlight => {
+                    self.new_connections.wait(&self.workers, in_flight_until).await;
                     self.in_flight.wait(in_flight_until).await;
                     self.database.wait_for_transactions(in_flight_until).await;
                 }
