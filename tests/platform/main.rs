@@ -17,6 +17,7 @@ mod rsyslog;
 mod secret_scanners;
 mod spotlight;
 mod supervisord;
+mod systemd;
 
 use std::fs::File;
 use std::path::Path;

@@ -106,7 +106,8 @@ impl Systemd {
     #[track_caller]
     pub fn journal(&self, arguments: &str) -> Vec<Value> {
         // `--all`: without it, long fields are null. journald stores what it has received before it answers.
-        let text = self.sh(&format!("journalctl --sync; journalctl --quiet --no-pager --output=json --all {arguments}"));
+        let text =
+            self.sh(&format!("journalctl --sync; journalctl --quiet --no-pager --output=json --all {arguments}"));
         text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
     }
 

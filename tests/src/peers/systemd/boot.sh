@@ -41,6 +41,6 @@ export groups name
             printf \"[Unit]\nDefaultDependencies=no\n\" > /etc/systemd/system/\$target.target
         done
         printf \"[Unit]\nRequires=systemd-journald.service\nAfter=systemd-journald.service\n\" > /etc/systemd/system/boot.target
-        exec /lib/systemd/systemd --system --unit=boot.target --show-status=no --log-target=console --log-level=info
+        exec /lib/systemd/systemd --system --unit=boot.target --show-status=no --log-target=journal
     "
 '
