@@ -9,6 +9,7 @@ use system_tests::wait;
 use super::deployed::{Deployed, documented, says};
 
 const PASSWORD: &str = "correct horse battery";
+const BURST: usize = 11_000;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Registers a user who places an order, reads it and leaves. Returns the number of requests.
@@ -44,6 +45,10 @@ fn the_unit_serves_and_every_record_is_in_the_journal() {
     let events = service.sentry.wait_payloads("event", 3);
     assert_eq!(events.len(), 3, "the DSN is the credential: error, critical and uncaught");
 
+    // More than journald accepts from a unit by default.
+    let burst: Vec<Value> = (0..BURST).map(|_| json!({"do": "log", "level": "info", "message": "burst"})).collect();
+    assert_eq!(service.client().post("/probe/run/quiet").json(&json!({"steps": burst})).send().status, 204);
+
     let main = service.property("MainPID");
     let environment = std::fs::read(service.systemd.path(&format!("/proc/{main}/environ"))).expect("root can read it");
     let environment = String::from_utf8_lossy(&environment).into_owned();
@@ -57,6 +62,7 @@ fn the_unit_serves_and_every_record_is_in_the_journal() {
     assert_eq!(service.property("Result"), "success");
     let records = service.records("");
     assert_eq!(records.iter().filter(|record| record["kind"] == "response").count(), requests + 1);
+    assert_eq!(records.iter().filter(|record| record["message"] == "burst").count(), BURST);
     assert!(says(records.last().expect("there are records"), "stopped"), "the last record is in the journal");
     assert_eq!(records.iter().filter_map(|record| record.get("dropped")).next(), None, "no record is lost");
     for level in ["info", "warning", "error", "critical"] {

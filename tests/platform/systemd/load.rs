@@ -26,7 +26,7 @@ impl Load {
                 let mut connection = None;
                 while !stop.load(Ordering::Relaxed) {
                     match request(&mut connection, port, index % 2 == 0) {
-                        Ok(200) => drop(answered.fetch_add(1, Ordering::Relaxed)),
+                        Ok(204) => drop(answered.fetch_add(1, Ordering::Relaxed)),
                         Ok(status) => failures.push(format!("status {status}")),
                         Err(error) => {
                             connection = None;
@@ -42,7 +42,7 @@ impl Load {
         Self { stop, answered, clients }
     }
 
-    /// The number of responses with status 200 so far.
+    /// The number of responses with status 204 so far.
     pub fn answered(&self) -> usize {
         self.answered.load(Ordering::Relaxed)
     }

@@ -22,7 +22,7 @@ fn hung_workers_are_killed_and_busy_ones_are_not() {
     // Busy for longer than the interval of the feeds, and then again.
     for _ in 0..3 {
         for reply in block(&service, 1500) {
-            assert_eq!(reply.receive().expect("a response").status, 200);
+            assert_eq!(reply.receive().expect("a response").status, 204);
         }
     }
     assert_eq!(service.property("MainPID"), pid, "a busy worker is not hung");

@@ -143,10 +143,10 @@ impl StartedService<'_> {
         let (api_handle, management_handle) = (api.handle(), management.handle());
         let mut management = Some(actix_web::rt::spawn(management));
         let mut api = Some(actix_web::rt::spawn(api));
-        if let Some(management) = management_addresses.first().copied() {
-            let watchdog = Watchdog { pipeline, workers: workers.clone(), management, status };
-            actix_web::rt::spawn(watchdog.run());
-        }
+        let watchdog = management_addresses.first().map(|management| {
+            let watchdog = Watchdog { pipeline, workers: workers.clone(), management: *management, status };
+            actix_web::rt::spawn(watchdog.run())
+        });
 
         // A server's task must not be awaited again once it has ended.
         let (reason, fault) = tokio::select! {
@@ -157,6 +157,8 @@ impl StartedService<'_> {
         let timeout = settings.server.shutdown_timeout();
         let deadline = Instant::now() + timeout;
         notify::stopping(reason, timeout);
+        // The listeners end now; systemd does not expect feeds of a unit that stops.
+        watchdog.iter().for_each(JoinHandle::abort);
         let shutdown = Shutdown {
             pipeline,
             reason,

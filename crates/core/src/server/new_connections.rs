@@ -42,7 +42,7 @@ impl NewConnections {
         NewConnection { counters: Arc::clone(&self.0), is_waiting: AtomicBool::new(true) }
     }
 
-    /// Waits until the listener, which was told to pause, has stopped accepting, and the workers have received what it had
+    /// Waits until the listener has stopped accepting after a pause, and the workers have received what it had
     /// accepted: actix does not report that.
     pub(crate) async fn settle(&self, workers: &Workers, deadline: Instant) {
         let deadline = deadline.min(Instant::now() + SETTLE_LIMIT);

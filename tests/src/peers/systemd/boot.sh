@@ -34,9 +34,11 @@ export groups name
         done
         for directory in /tmp /var/tmp /var/log; do mount -t tmpfs tmpfs \$directory; done
         mkdir -p /run/systemd/system
-        rm -rf /etc/systemd/system
+        # As on a booted machine: systemd mounts the credentials of a unit from a namespace of their own.
+        mount --make-rshared /
+        # The machine behind these namespaces has booted already: no kernel parameters, modules, mounts and temporary files.
+        rm -rf /etc/systemd/system /usr/lib/systemd/system/*.wants
         mkdir -p /etc/systemd/system
-        # The machine behind these namespaces has booted already.
         for target in sysinit basic network-online; do
             printf \"[Unit]\nDefaultDependencies=no\n\" > /etc/systemd/system/\$target.target
         done

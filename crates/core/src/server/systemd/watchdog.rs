@@ -20,7 +20,7 @@ use crate::server::workers::Workers;
 
 const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 const RESPONSE: &[u8] = b"HTTP/1.1 200 ";
-/// How often a management listener that does not respond is asked again.
+/// How often a request to a management listener that does not respond is repeated.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// What must respond.
@@ -88,7 +88,7 @@ impl Watchdog {
     }
 }
 
-/// Whether the management listener responds. It is not asked while this process has no descriptor or port to ask with.
+/// Whether the management listener responds. While this process has no descriptor or port for the request, that is unknown and no fault.
 async fn responds(address: SocketAddr) -> bool {
     match ask(reachable(address)).await {
         Ok(is_live) => is_live,
