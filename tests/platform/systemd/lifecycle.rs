@@ -9,6 +9,7 @@ use system_tests::wait;
 use super::deployed::{Deployed, documented, says};
 
 const PASSWORD: &str = "correct horse battery";
+const O_CLOEXEC: u32 = 0o2_000_000;
 const BURST: usize = 11_000;
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -53,6 +54,10 @@ fn the_unit_serves_and_every_record_is_in_the_journal() {
     let environment = std::fs::read(service.systemd.path(&format!("/proc/{main}/environ"))).expect("root can read it");
     let environment = String::from_utf8_lossy(&environment).into_owned();
     assert!(!environment.contains(&service.sentry.dsn()), "{environment}");
+    // The API's socket. A child must not inherit it.
+    let socket = std::fs::read_to_string(service.systemd.path(&format!("/proc/{main}/fdinfo/3"))).expect("it is open");
+    let flags = socket.lines().find_map(|line| line.strip_prefix("flags:")).map(str::trim).unwrap_or_default();
+    assert_ne!(u32::from_str_radix(flags, 8).unwrap_or_default() & O_CLOEXEC, 0, "{socket}");
     assert!(service.systemd.path("/var/lib/cyanotype/app.db").exists());
     assert_eq!(service.systemd.sh("stat -c %U:%a /run/cyanotype/management.sock").trim(), "cyanotype:600");
     let shown = service.systemd.sh(&documented("socket"));
