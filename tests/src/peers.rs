@@ -14,5 +14,6 @@ pub mod proxy;
 pub mod recording_sentry;
 pub mod slow_proxy;
 pub mod spotlight;
+pub mod systemd;
 
 pub use test_harness::peers::{postgres, supervisor, supervisor_conf, venv};
