@@ -4,6 +4,7 @@
 
 mod blueprints;
 mod command;
+mod doctor;
 mod document;
 mod error;
 mod log;

@@ -44,8 +44,7 @@ impl Database {
         migrations: impl IntoIterator<Item = (&'static str, Migrations)>,
         program: Program,
     ) -> Result<Self> {
-        let own = ("cyanotype", migrations::core::migrations());
-        let migrations = std::iter::once(own).chain(migrations).map(|(name, it)| (name.to_owned(), it)).collect();
+        let migrations = migrations::with_core(migrations);
         let engine = Engine::of(&options.url).ok_or_else(|| DatabaseError::OpenFailed(not_a_url()))?;
         let connections = match engine {
             Engine::Sqlite => Connections::Sqlite(Sqlite::open(options, migrations, program).await?),

@@ -9,6 +9,7 @@ use refinery::{Migration, Runner, Target};
 use rusqlite::Connection;
 
 use super::error::DatabaseError;
+use super::schema_state::{History, SchemaState};
 
 /// The migrations of a blueprint's tables, for both engines.
 ///
@@ -25,6 +26,11 @@ impl Migrations {
     #[must_use]
     pub fn new(sqlite: &Runner, postgres: &Runner) -> Self {
         Self { sqlite: sqlite.get_migrations().clone(), postgres: postgres.get_migrations().clone() }
+    }
+
+    /// Those for SQLite.
+    pub(super) fn sqlite(&self) -> &[Migration] {
+        &self.sqlite
     }
 }
 
@@ -68,6 +74,12 @@ pub(super) mod core {
 /// A blueprint's name and migrations; the framework's name is `cyanotype`.
 pub(super) type NamedMigrations = (String, Migrations);
 
+/// The framework's migrations, then those of the blueprints, in the order in which they run.
+pub(super) fn with_core(migrations: impl IntoIterator<Item = (&'static str, Migrations)>) -> Vec<NamedMigrations> {
+    let own = ("cyanotype", core::migrations());
+    std::iter::once(own).chain(migrations).map(|(name, it)| (name.to_owned(), it)).collect()
+}
+
 /// The name and version of the program that opens the database.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Program {
@@ -104,10 +116,73 @@ impl HistoryTables {
         runner
     }
 
+    /// A query for the applied migrations.
+    fn applied(&self) -> String {
+        format!("SELECT version, name, checksum FROM {} ORDER BY version", self.history)
+    }
+
     /// A query for the last migration that version 0.1 ran.
     fn legacy_version(&self) -> String {
         format!("SELECT max(version) FROM {} WHERE success", self.legacy)
     }
+}
+
+/// Reads what a SQLite database has stored about each blueprint; changes nothing.
+pub(super) fn states_on_sqlite(
+    connection: &Connection,
+    migrations: &[NamedMigrations],
+) -> Result<Vec<SchemaState>, rusqlite::Error> {
+    let exists = |table: &str| {
+        let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
+        connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).map(|count| count > 0)
+    };
+    let has_writers = exists("schema_writers")?;
+    let state = |(blueprint, migrations): &NamedMigrations| {
+        let tables = HistoryTables::new(blueprint);
+        let mut history = History::default();
+        if exists(&tables.history)? {
+            let mut select = connection.prepare(&tables.applied())?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            history.applied = rows.collect::<Result<_, _>>()?;
+        }
+        if exists(&tables.legacy)? {
+            history.legacy = connection.query_row(&tables.legacy_version(), [], |row| row.get(0))?;
+        }
+        if has_writers {
+            history.writer = connection.query_row(FIND_WRITER, [blueprint], |row| row.get(0)).ok();
+        }
+        Ok(SchemaState::compare(blueprint, &migrations.sqlite, history))
+    };
+    migrations.iter().map(state).collect()
+}
+
+/// The same for PostgreSQL.
+pub(super) async fn states_on_postgres(
+    client: &tokio_postgres::Client,
+    migrations: &[NamedMigrations],
+) -> Result<Vec<SchemaState>, tokio_postgres::Error> {
+    let exists = async |table: &str| {
+        let row = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?;
+        Ok::<bool, tokio_postgres::Error>(row.get(0))
+    };
+    let has_writers = exists("schema_writers").await?;
+    let mut states = Vec::with_capacity(migrations.len());
+    for (blueprint, migrations) in migrations {
+        let tables = HistoryTables::new(blueprint);
+        let mut history = History::default();
+        if exists(&tables.history).await? {
+            let rows = client.query(&tables.applied(), &[]).await?;
+            history.applied = rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+        }
+        if exists(&tables.legacy).await? {
+            history.legacy = client.query_one(&tables.legacy_version(), &[]).await?.get(0);
+        }
+        if has_writers {
+            history.writer = client.query_opt(FIND_WRITER, &[blueprint]).await?.map(|row| row.get(0));
+        }
+        states.push(SchemaState::compare(blueprint, &migrations.postgres, history));
+    }
+    Ok(states)
 }
 
 fn newest(runner: &Runner) -> i64 {

@@ -10,7 +10,6 @@ use cyanotype_telemetry::panic::{self, Panics};
 use cyanotype_telemetry::{Hooks, Level, Pipeline, Report};
 
 use super::app::AppFactory;
-use super::descriptors::DescriptorBudget;
 use super::error::StartError;
 use super::last_words;
 use super::listen::StartedService;
@@ -23,7 +22,8 @@ use crate::blueprint::registry::EnabledBlueprint;
 use crate::blueprint::resources::SharedResources;
 use crate::blueprint::routes;
 use crate::blueprint::started::StartedBlueprints;
-use crate::database::{Database, DatabaseError, Program};
+use crate::checks::DescriptorBudget;
+use crate::database::{Database, DatabaseError, Migrations, Program};
 use crate::fleet::Fleet;
 use crate::log_control::LogControl;
 use crate::sentry;
@@ -93,7 +93,7 @@ fn run(mut service: Service, handlers: io::Result<Handlers>) -> ExitCode {
     let pipeline = start_pipeline(&settings, std::mem::take(&mut service.hooks));
 
     // Before any runtime: with too few descriptors a runtime would fail without a clear reason.
-    let descriptors = DescriptorBudget::claim(&settings);
+    let descriptors = DescriptorBudget::claim(&settings).map_err(StartError::from);
     let served = descriptors.and_then(|descriptors| {
         let signals = handlers.and_then(|handlers| handlers.watch(pipeline)).map_err(StartError::Signals)?;
         let runtime = actix_web::rt::System::new();
@@ -216,10 +216,15 @@ async fn open_database(
     settings: &Settings,
     enabled: &[EnabledBlueprint],
 ) -> Result<Database, StartError> {
-    let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
-    let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
+    let migrations = migrations_of(enabled);
     let program = Program { name: service.name, version: service.version };
     Database::open(&(&settings.database).into(), migrations, program).await.map_err(StartError::Database)
+}
+
+/// The migrations of the enabled blueprints.
+pub(super) fn migrations_of(enabled: &[EnabledBlueprint]) -> Vec<(&'static str, Migrations)> {
+    let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
+    blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?))).collect()
 }
 
 /// Runs a command's work on the database, without the rest of the service.

@@ -28,7 +28,7 @@ pub use cyanotype_settings::{
 };
 pub use cyanotype_telemetry::request::ClientAddressHeader;
 pub use cyanotype_telemetry::settings::{
-    Env, FloodSettings, LevelNames, LineSettings, LogFormat, LogSettings, Mode, OnFailureSettings, PatternSettings,
+    Color, Env, FloodSettings, LevelNames, LineSettings, LogFormat, LogSettings, Mode, OnFailureSettings, PatternSettings,
     PriorityPrefix, RedactSettings, RequestLogSettings, ResponseLog, ResponseLogSettings, Schema as LogSchema,
     SentrySettings, StderrSettings,
 };

@@ -5,7 +5,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use cyanotype_telemetry::failure::chain;
-use tokio_postgres::Config;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::error::DatabaseError;
@@ -28,12 +29,8 @@ pub(super) async fn migrate(
     migrations: Vec<NamedMigrations>,
     program: Program,
 ) -> Result<(), DatabaseError> {
-    let failed = |what: &dyn Display| DatabaseError::OpenFailed(format!("the database {address} {what}"));
-    let connecting = tokio::time::timeout(limit, config.connect(connector.clone())).await;
-    let timed_out = || failed(&format!("did not respond within {} s: check host and port", limit.as_secs()));
-    let (mut client, connection) = connecting.map_err(|_| timed_out())?.map_err(|error| failed(&explain(&error)))?;
-    #[expect(clippy::disallowed_methods, reason = "a connection at startup, where there is no request")]
-    let connection = tokio::spawn(connection);
+    let failed = |what: &dyn Display| failed(address, what);
+    let (mut client, connection) = connect(address, config, connector, limit).await?;
     let migrated = async {
         client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
         client.batch_execute(COLLATION).await?;
@@ -55,13 +52,34 @@ pub(super) async fn migrate(
     })
 }
 
+/// Opens a connection outside the pool. Its task ends when the client is dropped.
+pub(super) async fn connect(
+    address: &str,
+    config: &Config,
+    connector: &MakeRustlsConnect,
+    limit: Duration,
+) -> Result<(Client, JoinHandle<Result<(), tokio_postgres::Error>>), DatabaseError> {
+    let connecting = tokio::time::timeout(limit, config.connect(connector.clone())).await;
+    let timed_out =
+        || failed(address, &format!("did not respond within {} s: check host and port", limit.as_secs()));
+    let (client, connection) =
+        connecting.map_err(|_| timed_out())?.map_err(|error| failed(address, &explain(&error)))?;
+    #[expect(clippy::disallowed_methods, reason = "a connection at startup or of a command, where there is no request")]
+    let connection = tokio::spawn(connection);
+    Ok((client, connection))
+}
+
+pub(super) fn failed(address: &str, what: &dyn Display) -> DatabaseError {
+    DatabaseError::OpenFailed(format!("the database {address} {what}"))
+}
+
 /// Whether the cause is the connection or the rights of the user, not the migration.
 fn is_connection_or_permission_error(error: &tokio_postgres::Error) -> bool {
     error.code().is_none_or(|code| matches!(code.code(), "25006" | "42501" | "57P01"))
 }
 
 /// The cause and the remedy, with the message of the server, which may name the user but not the password.
-fn explain(error: &tokio_postgres::Error) -> String {
+pub(super) fn explain(error: &tokio_postgres::Error) -> String {
     if error.code().is_some_and(|code| code.code() == "42501") {
         return format!(
             "denied permission: the user needs the rights to connect and to create tables (GRANT CREATE ON SCHEMA) ({})",

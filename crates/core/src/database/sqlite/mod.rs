@@ -4,6 +4,7 @@
 //! A SQLite statement lasts microseconds and never waits for a network, so moving it to another thread would cost more than
 //! the statement. Only waiting for a write by another process can last long, and that does not block the thread.
 
+mod inspect;
 mod open;
 mod statements;
 mod transaction;
@@ -67,10 +68,7 @@ impl Sqlite {
 
     /// Absolute path of the file; `None` in memory.
     pub(super) fn file(&self) -> Option<PathBuf> {
-        match &self.parsed.location {
-            Location::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
-            Location::Memory => None,
-        }
+        self.parsed.file()
     }
 
     pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {

@@ -49,7 +49,7 @@ pub(super) fn reader(parsed: &SqliteUrl) -> rusqlite::Result<Connection> {
     Ok(reader)
 }
 
-fn connect(parsed: &SqliteUrl) -> rusqlite::Result<Connection> {
+pub(super) fn connect(parsed: &SqliteUrl) -> rusqlite::Result<Connection> {
     // Only one thread at a time uses a connection, so SQLite needs no mutex. Without the URI flag a path is never parsed as one.
     let access = if parsed.read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -105,7 +105,7 @@ fn lock_file(database: &Path) -> PathBuf {
 }
 
 /// The cause and the remedy.
-fn explain(error: &rusqlite::Error) -> String {
+pub(super) fn explain(error: &rusqlite::Error) -> String {
     use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, NotADatabase, ReadOnly};
     match error.sqlite_error_code() {
         Some(DatabaseBusy | DatabaseLocked) => {

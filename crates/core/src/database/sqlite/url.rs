@@ -31,6 +31,14 @@ pub(in crate::database) struct SqliteUrl {
 }
 
 impl SqliteUrl {
+    /// Absolute path of the file; `None` in memory.
+    pub(in crate::database) fn file(&self) -> Option<PathBuf> {
+        match &self.location {
+            Location::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            Location::Memory => None,
+        }
+    }
+
     /// Parses a URL.
     ///
     /// # Errors
