@@ -12,6 +12,7 @@ mod database;
 mod debug_files;
 mod deploy;
 mod document_references;
+mod doctor;
 mod documents;
 mod error_reporting;
 mod event_scope;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use cyanotype_telemetry::Settings;
 use jiff::{SignedDuration, Timestamp};
+use sentry::Envelope;
 use sentry::protocol::ClientReport;
 use sentry::protocol::client_report::Item;
 use sentry::types::{Dsn, Scheme};
-use sentry::{Client, Envelope};
 
 use crate::endpoint::Endpoint;
 use crate::gate::Gate;
@@ -37,12 +37,10 @@ pub struct ConnectionCheck {
 #[must_use]
 pub fn check_connection(settings: &Settings) -> ConnectionCheck {
     let failed = |found: String, mend: &str| ConnectionCheck { found, mend: Some(mend.into()), works: false };
-    let client = options(settings, Gate::default()).map(|options| Client::with_options(sentry::apply_defaults(options)));
-    let Some((client, dsn)) = client.and_then(|client| Some((client.options().dsn.clone()?, client))).map(|(a, b)| (b, a))
-    else {
+    let options = options(settings, Gate::default()).map(sentry::apply_defaults);
+    let Some((dsn, user_agent)) = options.and_then(|options| Some((options.dsn.clone()?, options.user_agent))) else {
         return failed("sentry.dsn is not a valid DSN".into(), "set SENTRY_DSN to https://KEY@HOST/PROJECT");
     };
-    let user_agent = client.options().user_agent.clone();
     let ca_file = settings.sentry.ca_file.as_deref().map(Path::new);
     let (endpoint, problems) = Endpoint::new(&dsn, &user_agent, ca_file, clock::system());
     let mut envelope = Envelope::new();

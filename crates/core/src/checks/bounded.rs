@@ -1,7 +1,10 @@
 //! Runs a check with a limit on its time: a file system or a server that hangs must not hang the command.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
+
+use cyanotype_telemetry::panic;
 
 use super::finding::Finding;
 
@@ -21,8 +24,12 @@ pub(super) struct Running {
 pub(super) fn begin(name: &'static str, check: impl FnOnce() -> Vec<Finding> + Send + 'static) -> Running {
     let (sender, findings) = channel();
     let work = move || {
+        let findings = catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|payload| {
+            let found = format!("the check failed: {}", panic::description(&*payload));
+            vec![Finding::fail(name, found, "report this as a bug")]
+        });
         // The receiver is gone after the limit.
-        let _ = sender.send(check());
+        let _ = sender.send(findings);
     };
     // Without a thread, the sender is dropped and the check fails below.
     drop(std::thread::Builder::new().name(name.to_owned()).spawn(work));
@@ -48,7 +55,9 @@ fn unfinished(name: &'static str, why: RecvTimeoutError) -> Finding {
             let found = format!("the check did not end within {} s", LIMIT.as_secs());
             Finding::fail(name, found, "see whether a file system or a server that it uses hangs")
         }
-        RecvTimeoutError::Disconnected => Finding::fail(name, "the check failed", "report this as a bug, with stderr"),
+        RecvTimeoutError::Disconnected => {
+            Finding::fail(name, "no thread can be started for the check", "raise the limit on processes (ulimit -u)")
+        }
     }
 }
 

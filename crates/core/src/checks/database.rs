@@ -17,6 +17,8 @@ pub(super) const WAL: &str = "wal";
 const LIMIT: Duration = Duration::from_secs(5);
 /// The oldest version that is tested.
 const OLDEST_POSTGRES: u32 = 15;
+/// More pending migrations are only counted.
+const SHOWN: usize = 4;
 /// A larger log was not written back to the database for long.
 const LARGE_WAL: u64 = 64 << 20;
 
@@ -123,7 +125,11 @@ fn migration_state(inspection: &Inspection, subject: &Subject) -> Finding {
     let pending = list(|schema| &schema.pending);
     match (pending.is_empty(), subject.running) {
         (true, _) => Finding::ok(MIGRATIONS, "all have run"),
-        (false, None) => Finding::ok(MIGRATIONS, format!("the start will run: {pending}")),
+        (false, None) => {
+            let count: usize = inspection.schemas.iter().map(|schema| schema.pending.len()).sum();
+            let names = if count > SHOWN { String::new() } else { format!(": {pending}") };
+            Finding::ok(MIGRATIONS, format!("the start will run {count}{names}"))
+        }
         (false, Some(_)) => {
             let mend = "restart the service: a newer program was installed, or another database is configured";
             Finding::warn(MIGRATIONS, format!("pending: {pending}"), mend)

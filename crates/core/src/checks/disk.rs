@@ -34,6 +34,7 @@ pub(super) fn check(settings: &Settings, subject: &Subject) -> Finding {
     ];
     for (what, path) in written.into_iter().filter_map(|(what, path)| Some((what, path?))) {
         let nearest = nearest(&path);
+        let nearest = if nearest.is_dir() { nearest } else { nearest.parent().unwrap_or(&nearest).to_owned() };
         if let Ok(metadata) = fs::metadata(&nearest) {
             places.entry(metadata.dev()).or_insert((nearest, Vec::new())).1.push(what);
         }
@@ -41,7 +42,7 @@ pub(super) fn check(settings: &Settings, subject: &Subject) -> Finding {
     let mut worst = Status::Ok;
     let mut parts = Vec::new();
     for (path, what) in places.values() {
-        let what = what.join(" and ");
+        let what = what.join(", ");
         let found = match rustix::fs::statvfs(path) {
             Ok(it) => {
                 let inodes = (it.f_files > 0).then_some(it.f_favail);
