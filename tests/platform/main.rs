@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod browser;
+mod doctor;
 mod generated_clients;
 mod hostile;
 mod journald;

@@ -5,7 +5,9 @@ use std::net::TcpListener;
 use cyanotype::checks::CHECKS;
 use serde_json::{Value, json};
 
-use super::Setup;
+use system_tests::scratch::Scratch;
+
+use super::{Report, Setup};
 
 const OPTIONAL: [&str; 1] = ["management-socket"];
 
@@ -96,6 +98,17 @@ fn near_misses_and_another_environment_are_warnings() {
     let report = setup.doctor();
     report.has("settings", "WARN", &["other values of APP__LOG__DEBUG_KEY, APP__LOG__LEVEL"]);
     assert!(!report.json.to_string().contains("hunter2"), "only names are shown");
+}
+
+#[test]
+fn another_working_directory_is_a_warning_where_it_matters() {
+    let setup = Setup::new().env("APP__SENTRY__SPOOL_DIR", "spool");
+    let _service = setup.start();
+    setup.doctor().has("settings", "OK", &[]);
+    let elsewhere = Scratch::new("elsewhere");
+    let output = setup.service().dir(elsewhere.path()).arg("doctor").arg("--json").run();
+    let directory = setup.scratch().path().canonicalize().expect("it exists");
+    Report::of(&output).has("settings", "WARN", &[&format!("was started in {}", directory.display())]);
 }
 
 #[test]

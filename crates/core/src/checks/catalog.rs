@@ -27,7 +27,7 @@ pub const CHECKS: [Check; 16] = [
     Check {
         name: "settings",
         about: "as `app config --check`",
-        warns: "near misses; the running service has other variables",
+        warns: "near misses; the running service has other variables, or another working directory",
         fails: "invalid; then only `clock` and `time-zone` follow",
         at_start: "warns, refuses",
     },
@@ -97,14 +97,14 @@ pub const CHECKS: [Check; 16] = [
     Check {
         name: "api-port",
         about: "`server.host` and `server.port`: free, or held by the running service",
-        warns: "",
+        warns: "held by a process that cannot be seen",
         fails: "held by another process, which is named; not a local address; no right",
         at_start: "refuses",
     },
     Check {
         name: "management-port",
         about: "the same for `management.host` and `management.port`",
-        warns: "",
+        warns: "as above",
         fails: "as above",
         at_start: "refuses",
     },

@@ -86,9 +86,10 @@ fn sqlite(inspection: &Inspection, subject: &Subject) -> Finding {
         return Finding::warn(NAME, format!("{version} in memory"), "set database.url: the data is lost with the process");
     };
     let shown = file.display();
+    let file = subject.path(file);
     let directory = super::spool::nearest(file.parent().unwrap_or(Path::new("/")));
     let may_write = |path: &Path| subject.may_write(path).unwrap_or_default();
-    if (*exists && !may_write(file)) || !may_write(&directory) {
+    if (*exists && !may_write(&file)) || !may_write(&directory) {
         return Finding::fail(
             NAME,
             format!("{version}: {} cannot write {shown}", subject.user()),

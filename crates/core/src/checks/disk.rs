@@ -33,7 +33,7 @@ pub(super) fn check(settings: &Settings, subject: &Subject) -> Finding {
         ("stderr", stderr::file(subject)),
     ];
     for (what, path) in written.into_iter().filter_map(|(what, path)| Some((what, path?))) {
-        let nearest = nearest(&path);
+        let nearest = nearest(&subject.path(&path));
         let nearest = if nearest.is_dir() { nearest } else { nearest.parent().unwrap_or(&nearest).to_owned() };
         if let Ok(metadata) = fs::metadata(&nearest) {
             places.entry(metadata.dev()).or_insert((nearest, Vec::new())).1.push(what);
@@ -48,11 +48,11 @@ pub(super) fn check(settings: &Settings, subject: &Subject) -> Finding {
                 let inodes = (it.f_files > 0).then_some(it.f_favail);
                 let free = Free { bytes: it.f_bavail.saturating_mul(it.f_frsize), inodes };
                 worst = worst.max(free.status());
-                format!("{} free for {what} ({})", free.shown(), path.display())
+                format!("{} free for {what} ({})", free.shown(), subject.shown(path))
             }
             Err(error) => {
                 worst = worst.max(Status::Warn);
-                format!("{what} ({}): {error}", path.display())
+                format!("{what} ({}): {error}", subject.shown(path))
             }
         };
         parts.push(found);

@@ -48,9 +48,12 @@ fn check(name: &'static str, section: &'static str, host: &str, port: u16, subje
     }
     if !listeners.is_empty() {
         let names = holders.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let uid = listeners.first().map_or(0, |it| it.uid);
-        let by = if names.is_empty() { format!("a process of uid {uid} that cannot be seen") } else { names };
-        return Finding::fail(name, format!("{address} is held by {by}"), format!("stop it, or {}", mend(section)));
+        if names.is_empty() {
+            let uid = listeners.first().map_or(0, |it| it.uid);
+            let found = format!("{address} is held by a process of uid {uid} that cannot be seen");
+            return Finding::warn(name, found, "run this command as root, or as that user");
+        }
+        return Finding::fail(name, format!("{address} is held by {names}"), format!("stop it, or {}", mend(section)));
     }
     match TcpListener::bind((host.trim_matches(['[', ']']), port)) {
         Ok(_) => Finding::ok(name, format!("{address} is free")),

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::env;
+use std::path::{Path, PathBuf};
 
 use super::finding::Finding;
 use super::subject::Subject;
+use crate::database::sqlite_file;
 use crate::settings::Settings;
 
 pub(super) const NAME: &str = "settings";
@@ -29,6 +31,13 @@ pub(super) fn check(settings: &Settings, registry: Result<(), String>, subject: 
     if !warnings.is_empty() {
         return Finding::warn(NAME, warnings.join("\n"), "rename the variable or remove it; `app config` shows what is in effect");
     }
+    if let Some(directory) = other_directory(settings, subject) {
+        return Finding::warn(
+            NAME,
+            format!("the running service was started in {}: relative paths and `config` are others here", directory.display()),
+            format!("cd {}; then run this command again", directory.display()),
+        );
+    }
     let differing = differing(subject);
     if !differing.is_empty() {
         let names = differing.join(", ");
@@ -40,6 +49,18 @@ pub(super) fn check(settings: &Settings, registry: Result<(), String>, subject: 
     }
     let set = settings.origins.iter().filter(|origin| origin.set_by != "default").count();
     Finding::ok(NAME, format!("valid; {set} differ from the defaults (`app config` lists them)"))
+}
+
+/// The working directory of the running service, if it differs from this one and matters.
+fn other_directory(settings: &Settings, subject: &Subject) -> Option<PathBuf> {
+    subject.running?;
+    let theirs = subject.file("cwd").read_link().ok()?;
+    let own = env::current_dir().ok().filter(|own| *own != theirs)?;
+    let has_config = [&theirs, &own].iter().any(|directory| directory.join("config").is_dir());
+    let database = settings.database.url.strip_prefix("sqlite://").filter(|_| sqlite_file(&settings.database.url).is_some());
+    let paths = [database, settings.sentry.spool_dir.as_deref(), settings.management.socket.as_deref()];
+    let has_relative = paths.into_iter().flatten().any(|path| Path::new(path).is_relative());
+    (has_config || has_relative).then_some(theirs)
 }
 
 /// The names of the variables that the running service has with other values; no values.

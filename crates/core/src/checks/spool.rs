@@ -18,9 +18,8 @@ pub(super) fn directory(settings: &Settings) -> Option<PathBuf> {
     settings.sentry.spool_dir.as_ref().filter(|_| SENTRY_COMPILED_IN && settings.sentry.dsn.is_some()).map(PathBuf::from)
 }
 
-/// The nearest directory that exists.
+/// The path, or the nearest one above it that exists, from [`Subject::path`].
 pub(super) fn nearest(path: &Path) -> PathBuf {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/")).to_owned()
 }
 
@@ -35,39 +34,40 @@ pub(super) fn check(settings: &Settings, subject: &Subject) -> Finding {
         }
         return Finding::ok(NAME, "not needed: no DSN is set");
     };
-    rights(&directory, subject).unwrap_or_else(|| content(settings, &directory))
+    let directory = subject.path(&directory);
+    rights(&directory, subject).unwrap_or_else(|| content(settings, &directory, &subject.shown(&directory)))
 }
 
 /// What a start warns of: the directory cannot be used.
 pub(super) fn at_start(settings: &Settings, subject: &Subject) -> Option<Finding> {
-    rights(&directory(settings)?, subject)
+    rights(&subject.path(&directory(settings)?), subject)
 }
 
 /// The finding about a directory that cannot be used.
 fn rights(directory: &Path, subject: &Subject) -> Option<Finding> {
-    let shown = directory.display();
+    let shown = subject.shown(directory);
     let nearest = nearest(directory);
+    let nearest_shown = subject.shown(&nearest);
     let mend = || format!("give {} the directory: mode 0700, its own", subject.user());
     if !nearest.is_dir() {
-        let found = format!("{} is not a directory", nearest.display());
+        let found = format!("{nearest_shown} is not a directory");
         return Some(Finding::fail(NAME, found, "set sentry.spool_dir to a directory"));
     }
     match subject.may_write(&nearest) {
         Ok(true) => None,
-        Ok(false) if nearest.ends_with(directory) => {
+        Ok(false) if nearest == directory => {
             Some(Finding::fail(NAME, format!("{shown} cannot be written by {}", subject.user()), mend()))
         }
         Ok(false) => Some(Finding::fail(
             NAME,
-            format!("{shown} does not exist, and {} cannot create it in {}", subject.user(), nearest.display()),
+            format!("{shown} does not exist, and {} cannot create it in {nearest_shown}", subject.user()),
             mend(),
         )),
-        Err(error) => Some(Finding::fail(NAME, format!("{}: {error}", nearest.display()), mend())),
+        Err(error) => Some(Finding::fail(NAME, format!("{nearest_shown}: {error}"), mend())),
     }
 }
 
-fn content(settings: &Settings, directory: &Path) -> Finding {
-    let shown = directory.display();
+fn content(settings: &Settings, directory: &Path, shown: &str) -> Finding {
     if !directory.exists() {
         return Finding::ok(NAME, format!("{shown} does not exist yet; it is created with the first event"));
     }

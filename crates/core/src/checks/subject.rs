@@ -43,6 +43,26 @@ impl Subject {
         }
     }
 
+    /// A path as it sees it: a running service may have another working directory, and its own mounts.
+    pub(crate) fn path(&self, path: &Path) -> PathBuf {
+        let absolute = match self.file("cwd").read_link() {
+            Ok(directory) if self.running.is_some() => directory.join(path),
+            _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+        };
+        let root = self.file("root");
+        match absolute.strip_prefix("/") {
+            // Without the right to look into it, the caller's mounts are the best guess.
+            Ok(below) if self.running.is_some() && fs::metadata(root.join(".")).is_ok() => root.join(below),
+            _ => absolute,
+        }
+    }
+
+    /// A path from [`path`](Self::path), as it sees it itself.
+    pub(crate) fn shown(&self, path: &Path) -> String {
+        let below = path.strip_prefix(self.file("root")).ok().filter(|_| self.running.is_some());
+        below.map_or_else(|| path.display().to_string(), |below| format!("/{}", below.display()))
+    }
+
     /// Its environment variables; `None` if they cannot be read.
     pub(crate) fn environment(&self) -> Option<BTreeMap<String, String>> {
         let text = |text: &OsStr| text.to_string_lossy().into_owned();
