@@ -77,7 +77,10 @@ fn a_small_file_system_is_a_warning_and_a_full_one_a_failure() {
         let mount = format!("mount -t tmpfs -o size={size} tmpfs {}", directory.display());
         let setup = format!("exec unshare --mount --propagation private sh -c '{mount} && exec \"$@\"' sh");
         let (status, found) = line(&run_script(&scratch, &setup, &directory.join("app.db")), "disk");
-        assert!(status == expected && found.contains(&format!("free for database ({}", directory.display())), "{found}");
+        assert!(
+            status == expected && found.contains(&format!("free for database ({}", directory.display())),
+            "{found}"
+        );
     }
 }
 

@@ -116,7 +116,9 @@ mod tests {
         let indent = " ".repeat(25);
         assert_eq!(
             shown,
-            format!("WARN  disk               less than it needs\n{indent}and no more\n{indent}→ free some of the space")
+            format!(
+                "WARN  disk               less than it needs\n{indent}and no more\n{indent}→ free some of the space"
+            )
         );
     }
 

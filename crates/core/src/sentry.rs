@@ -94,7 +94,8 @@ pub(crate) struct Connection {
 /// Checks name, connection, TLS and key of the DSN; no event is stored.
 #[cfg(feature = "sentry")]
 pub(crate) fn check_connection(settings: &Settings) -> Connection {
-    let cyanotype_sentry::ConnectionCheck { found, mend, works } = cyanotype_sentry::check_connection(&settings.telemetry());
+    let cyanotype_sentry::ConnectionCheck { found, mend, works } =
+        cyanotype_sentry::check_connection(&settings.telemetry());
     Connection { found, mend, works }
 }
 

@@ -151,9 +151,14 @@ mod tests {
     #[test]
     fn each_status_has_a_remedy_unless_the_key_is_accepted() {
         let dsn: Dsn = "https://k3y@sentry.example/7".parse().expect("a DSN");
-        for (status, works, mends) in
-            [(200, true, false), (429, true, true), (401, false, true), (404, false, true), (503, false, true), (301, false, true)]
-        {
+        for (status, works, mends) in [
+            (200, true, false),
+            (429, true, true),
+            (401, false, true),
+            (404, false, true),
+            (503, false, true),
+            (301, false, true),
+        ] {
             let check = answered(&dsn, &target(&dsn), status);
             assert_eq!((check.works, check.mend.is_some()), (works, mends), "{status}");
             assert!(!check.found.contains("k3y"));

@@ -72,7 +72,11 @@ fn other_machines_need_a_token() {
     short.has("management", "WARN", &["a token of 14 characters"]);
     assert!(!short.json.to_string().contains("hunter2"));
     let long = "0123456789abcdef0123456789abcdef";
-    setup().env("APP__MANAGEMENT__TOKEN", long).doctor().has("management", "OK", &["from other machines, with a token"]);
+    setup().env("APP__MANAGEMENT__TOKEN", long).doctor().has(
+        "management",
+        "OK",
+        &["from other machines, with a token"],
+    );
     let name = Setup::new().env("APP__MANAGEMENT__HOST", "no-such-host.invalid").doctor();
     name.has("management", "FAIL", &["has no address"]);
 }

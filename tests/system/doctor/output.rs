@@ -77,7 +77,8 @@ fn text_and_json_have_the_same_lines() {
 
 #[test]
 fn invalid_settings_are_a_failure() {
-    let setup = Setup::new().env("APP__LOG__MODE", "loud").env("DATABASE_URL", "postgres://ada:hunter2@db:x/shop");
+    let setup =
+        Setup::new().env("APP__LOG__MODE", "loud").env("APP__DATABASE__URL", "postgres://ada:hunter2@db:x/shop");
     let report = setup.doctor();
     report.has("settings", "FAIL", &["log.mode (set by APP__LOG__MODE)", "database.url"]);
     assert_eq!((report.code, report.names()), (Some(1), vec!["settings", "clock", "time-zone"]));
@@ -94,7 +95,8 @@ fn near_misses_and_another_environment_are_warnings() {
     miss.has("settings", "WARN", &["LOG_LEVEL is ignored; did you mean APP__LOG__LEVEL?"]);
     assert!(!miss.json.to_string().contains("hunter2"));
 
-    let _service = setup.service().env("APP__LOG__LEVEL", "error").env("APP__LOG__DEBUG_KEY", "hunter2hunter2hunter2").start();
+    let _service =
+        setup.service().env("APP__LOG__LEVEL", "error").env("APP__LOG__DEBUG_KEY", "hunter2hunter2hunter2").start();
     let report = setup.doctor();
     report.has("settings", "WARN", &["other values of APP__LOG__DEBUG_KEY, APP__LOG__LEVEL"]);
     assert!(!report.json.to_string().contains("hunter2"), "only names are shown");

@@ -51,7 +51,10 @@ fn a_spool_that_cannot_be_used_is_a_failure_and_a_warning_at_start() {
         record["kind"] == "service" && record["message"].as_str().is_some_and(|it| it.contains("is not a directory"))
     });
     assert_eq!(warning["level"], "warning");
-    assert!(warning["message"].as_str().is_some_and(|it| it.ends_with("set sentry.spool_dir to a directory")), "{warning}");
+    assert!(
+        warning["message"].as_str().is_some_and(|it| it.ends_with("set sentry.spool_dir to a directory")),
+        "{warning}"
+    );
     setup.doctor().has("spool", "FAIL", &["is not a directory"]);
 }
 

@@ -71,9 +71,9 @@ mod tests {
         let panics = begin("panics", || panic!("requested by the test"));
         let works = begin("works", || vec![Finding::ok("works", "fine")]);
         let findings: Vec<Finding> = [panics, works].into_iter().flat_map(|check| check.wait(|| ())).collect();
-        assert_eq!(findings.iter().map(|it| (it.check, it.status)).collect::<Vec<_>>(), [
-            ("panics", Status::Fail),
-            ("works", Status::Ok)
-        ]);
+        assert_eq!(
+            findings.iter().map(|it| (it.check, it.status)).collect::<Vec<_>>(),
+            [("panics", Status::Fail), ("works", Status::Ok)]
+        );
     }
 }

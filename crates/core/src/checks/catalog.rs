@@ -122,11 +122,5 @@ pub const CHECKS: [Check; 16] = [
         fails: "the host has no address",
         at_start: "",
     },
-    Check {
-        name: "time-zone",
-        about: "of the process; records have UTC",
-        warns: "not UTC",
-        fails: "",
-        at_start: "",
-    },
+    Check { name: "time-zone", about: "of the process; records have UTC", warns: "not UTC", fails: "", at_start: "" },
 ];

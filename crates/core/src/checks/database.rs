@@ -83,11 +83,19 @@ fn sqlite(inspection: &Inspection, subject: &Subject) -> Finding {
     let Inspection { version, size: bytes, .. } = inspection;
     let EngineState::Sqlite { file, exists, .. } = &inspection.engine else { return Finding::ok(NAME, version) };
     let Some(file) = file else {
-        return Finding::warn(NAME, format!("{version} in memory"), "set database.url: the data is lost with the process");
+        return Finding::warn(
+            NAME,
+            format!("{version} in memory"),
+            "set database.url: the data is lost with the process",
+        );
     };
     let shown = file.display();
     let file = subject.path(file);
     let directory = super::spool::nearest(file.parent().unwrap_or(Path::new("/")));
+    if !directory.is_dir() {
+        let found = format!("{version}: {} is not a directory", subject.shown(&directory));
+        return Finding::fail(NAME, found, "set database.url to a file in a directory of the service");
+    }
     let may_write = |path: &Path| subject.may_write(path).unwrap_or_default();
     if (*exists && !may_write(&file)) || !may_write(&directory) {
         return Finding::fail(
@@ -171,7 +179,7 @@ pub(super) fn network_file_system(file: &Path) -> Option<Finding> {
         (0x6573_5546, "FUSE"),
         (0x00c3_6400, "Ceph"),
     ];
-    let found = rustix::fs::statfs(&super::spool::nearest(file)).ok()?;
+    let found = rustix::fs::statfs(super::spool::nearest(file)).ok()?;
     let kind = u64::try_from(found.f_type).ok()?;
     let (_, name) = NETWORK.iter().find(|(magic, _)| *magic == kind)?;
     Some(Finding::warn(

@@ -11,7 +11,7 @@ use super::{
     clock, database, descriptors, disk, management, ports, process, sentry, settings, spool, stderr, time_zone,
 };
 use crate::database::{Migrations, sqlite_file};
-use crate::settings::Settings;
+use crate::settings::{ManagementSettings, Settings};
 
 /// The result of all checks.
 #[derive(Debug, Clone, Serialize)]
@@ -56,10 +56,7 @@ pub(crate) struct Environment {
 pub(crate) fn examine(environment: Environment, mut progress: impl FnMut(Progress<'_>)) -> Examination {
     let Environment { settings, migrations, registry } = environment;
     let settings = Arc::new(settings);
-    let (subject, found) = {
-        let management = settings.management.clone();
-        find(management)
-    };
+    let (subject, found) = find(&settings.management);
     progress(Progress::Found(&found));
     let mut checks = vec![found];
     let pid = subject.running;
@@ -73,11 +70,13 @@ pub(crate) fn examine(environment: Environment, mut progress: impl FnMut(Progres
     Examination { status, pid, checks }
 }
 
-fn find(management: crate::settings::ManagementSettings) -> (Subject, Finding) {
+fn find(management: &ManagementSettings) -> (Subject, Finding) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
-        Ok(runtime) => runtime.block_on(process::find(&management)),
-        Err(error) => (Subject::start_here(), Finding::fail(process::NAME, error.to_string(), "raise the limits (ulimit -a)")),
+        Ok(runtime) => runtime.block_on(process::find(management)),
+        Err(error) => {
+            (Subject::start_here(), Finding::fail(process::NAME, error.to_string(), "raise the limits (ulimit -a)"))
+        }
     }
 }
 

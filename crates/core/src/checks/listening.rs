@@ -29,15 +29,23 @@ impl fmt::Display for Holder {
 
 impl Holder {
     fn of(process: &Process) -> Self {
-        // The kernel cuts names to 15 bytes; the program's arguments have the name of a script.
-        let script = process.cmdline().ok().and_then(|arguments| arguments.get(1).cloned()).unwrap_or_default();
-        let script = script.rsplit('/').next().unwrap_or_default().to_owned();
         let name = process.stat().map(|stat| stat.comm).unwrap_or_else(|_| "a process that ended".into());
-        let is_interpreter = name.starts_with("python") && !script.is_empty() && !script.starts_with('-');
-        Self { pid: process.pid, name: if is_interpreter { script } else { name } }
+        let script = process.cmdline().ok().and_then(|arguments| script(&arguments));
+        let is_interpreter = name.starts_with("python");
+        Self { pid: process.pid, name: script.filter(|_| is_interpreter).unwrap_or(name) }
     }
 }
 
+/// The name of the script or the module that Python runs.
+fn script(arguments: &[String]) -> Option<String> {
+    let mut arguments = arguments.iter().skip(1);
+    let first = arguments.by_ref().find(|argument| !argument.starts_with('-') || *argument == "-m")?;
+    let name = match first.as_str() {
+        "-m" => arguments.next()?.rsplit('.').next()?,
+        path => path.rsplit('/').next()?,
+    };
+    Some(name.to_owned())
+}
 /// The listeners that an attempt to listen on this address would meet.
 pub(super) fn listeners(host: &str, port: u16) -> Vec<Listener> {
     let host = host.trim_matches(['[', ']']);
@@ -59,7 +67,9 @@ pub(super) fn socket_holders(inodes: &[u64]) -> Vec<Holder> {
 
 /// The processes that can read from a pipe, as far as the caller may see.
 pub(super) fn pipe_readers(pipe: u64) -> Vec<Holder> {
-    holders(|target, mode| matches!(target, FDTarget::Pipe(inode) if *inode == pipe) && mode.contains(FDPermissions::READ))
+    holders(|target, mode| {
+        matches!(target, FDTarget::Pipe(inode) if *inode == pipe) && mode.contains(FDPermissions::READ)
+    })
 }
 
 fn holders(is_held: impl Fn(&FDTarget, FDPermissions) -> bool) -> Vec<Holder> {
@@ -75,4 +85,15 @@ fn holders(is_held: impl Fn(&FDTarget, FDPermissions) -> bool) -> Vec<Holder> {
 pub(super) fn named(name: &str) -> Vec<Holder> {
     let processes = all_processes().into_iter().flatten().flatten();
     processes.filter(|process| process.stat().is_ok_and(|stat| stat.comm == name)).map(|it| Holder::of(&it)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_interpreter_is_named_by_its_script() {
+        let script = |text: &str| super::script(&text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(script("python3 /usr/bin/supervisord -n").as_deref(), Some("supervisord"));
+        assert_eq!(script("python3 -I -m supervisor.supervisord -n").as_deref(), Some("supervisord"));
+        assert_eq!(script("python3"), None);
+    }
 }

@@ -15,7 +15,11 @@ pub(super) fn check(settings: &ManagementSettings) -> Finding {
     let addresses: Vec<IpAddr> =
         (name, *port).to_socket_addrs().map(|all| all.map(|it| it.ip()).collect()).unwrap_or_default();
     if addresses.is_empty() {
-        return Finding::fail(NAME, format!("management.host {host} has no address"), "set management.host to an IP address");
+        return Finding::fail(
+            NAME,
+            format!("management.host {host} has no address"),
+            "set management.host to an IP address",
+        );
     }
     let is_local = addresses.iter().all(IpAddr::is_loopback);
     let with = if token.is_some() { "with a token" } else { "without a token" };

@@ -23,8 +23,8 @@ mod units;
 
 pub use catalog::{CHECKS, Check};
 pub(crate) use descriptors::{DescriptorBudget, TooFewDescriptors};
-pub use examination::{Examination, Progress};
 pub(crate) use examination::{Environment, at_start, examine};
+pub use examination::{Examination, Progress};
 pub use finding::{Finding, Status};
 pub(crate) use ports::mend as mend_address;
 pub(crate) use settings::warnings as setting_warnings;

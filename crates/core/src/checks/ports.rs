@@ -72,9 +72,11 @@ pub(super) fn check_socket(settings: &Settings, subject: &Subject) -> Option<Fin
     if subject.running.is_none() {
         return Some(match check_socket_path(path) {
             Ok(()) => Finding::ok(SOCKET, format!("{socket} is free")),
-            Err(error) => {
-                Finding::fail(SOCKET, format!("{socket}: {error}"), "set management.socket to another path, or remove the file")
-            }
+            Err(error) => Finding::fail(
+                SOCKET,
+                format!("{socket}: {error}"),
+                "set management.socket to another path, or remove the file",
+            ),
         });
     }
     let mode = fs::symlink_metadata(path).map(|it| (it.file_type().is_socket(), it.permissions().mode() & 0o777));

@@ -26,9 +26,11 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// Finds the running service of these settings. Without one, a start by the caller is examined.
 pub(super) async fn find(settings: &ManagementSettings) -> (Subject, Finding) {
     let address = address(settings);
+    let own = program(&Path::new("/proc/self/exe").read_link().unwrap_or_default());
+    let is_service = |process: &Process| process.exe().is_ok_and(|exe| program(&exe) == own);
     if let Some(stream) = connect_socket(settings).await {
         let pid = stream.peer_cred().ok().and_then(|peer| peer.pid()).filter(|pid| *pid != 1);
-        if let Some(process) = pid.and_then(|pid| Process::new(pid).ok()) {
+        if let Some(process) = pid.and_then(|pid| Process::new(pid).ok()).filter(is_service) {
             return examine(&process, is_live(stream).await);
         }
     }
@@ -44,9 +46,8 @@ pub(super) async fn find(settings: &ManagementSettings) -> (Subject, Finding) {
     }
     let inodes: Vec<u64> = listeners.iter().map(|it| it.inode).collect();
     let holders = socket_holders(&inodes);
-    let own = program(&Path::new("/proc/self/exe").read_link().unwrap_or_default());
     let mut processes = holders.iter().filter_map(|holder| Process::new(holder.pid).ok());
-    let service = processes.find(|process| process.exe().is_ok_and(|exe| program(&exe) == own));
+    let service = processes.find(is_service);
     let host = reachable(&settings.host);
     let live = match timeout(LIMIT, TcpStream::connect((host, settings.port))).await {
         Ok(Ok(stream)) => is_live(stream).await,
@@ -80,7 +81,10 @@ fn other(address: &str, listeners: &[Listener], holders: &[Holder], live: bool, 
 
 fn examine(process: &Process, live: bool) -> (Subject, Finding) {
     let Some(subject) = Subject::running(process) else {
-        return (Subject::start_here(), Finding::ok(NAME, "the service has just ended: the checks are those of a start here"));
+        return (
+            Subject::start_here(),
+            Finding::ok(NAME, "the service has just ended: the checks are those of a start here"),
+        );
     };
     let exe = process.exe().map(|exe| exe.display().to_string());
     let exe_shown = exe.as_deref().unwrap_or("a program that cannot be read");
@@ -89,12 +93,20 @@ fn examine(process: &Process, live: bool) -> (Subject, Finding) {
     let found = format!("{exe_shown} runs as pid {pid}, {}{time}", subject.user());
     let finding = if !live {
         let found = format!("{found}, but does not answer /health/live within {} s", LIMIT.as_secs());
-        Finding::fail(NAME, found, format!("see its records; if it does not recover: kill -QUIT {pid}, and start it again"))
+        Finding::fail(
+            NAME,
+            found,
+            format!("see its records; if it does not recover: kill -QUIT {pid}, and start it again"),
+        )
     } else if exe.is_err() {
         let mend = format!("run this command as root, or as the user of the service ({})", subject.user());
         Finding::warn(NAME, found, mend)
     } else if exe_shown.ends_with(" (deleted)") {
-        Finding::warn(NAME, format!("{found}; the file was replaced since"), "restart the service, which runs the new program")
+        Finding::warn(
+            NAME,
+            format!("{found}; the file was replaced since"),
+            "restart the service, which runs the new program",
+        )
     } else {
         Finding::ok(NAME, found)
     };

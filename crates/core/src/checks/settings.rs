@@ -29,12 +29,19 @@ pub(super) fn check(settings: &Settings, registry: Result<(), String>, subject: 
     }
     let warnings = warnings(settings);
     if !warnings.is_empty() {
-        return Finding::warn(NAME, warnings.join("\n"), "rename the variable or remove it; `app config` shows what is in effect");
+        return Finding::warn(
+            NAME,
+            warnings.join("\n"),
+            "rename the variable or remove it; `app config` shows what is in effect",
+        );
     }
     if let Some(directory) = other_directory(settings, subject) {
         return Finding::warn(
             NAME,
-            format!("the running service was started in {}: relative paths and `config` are others here", directory.display()),
+            format!(
+                "the running service was started in {}: relative paths and `config` are others here",
+                directory.display()
+            ),
             format!("cd {}; then run this command again", directory.display()),
         );
     }
@@ -43,7 +50,9 @@ pub(super) fn check(settings: &Settings, registry: Result<(), String>, subject: 
         let names = differing.join(", ");
         return Finding::warn(
             NAME,
-            format!("the running service was started with other values of {names}: the checks use those of this command"),
+            format!(
+                "the running service was started with other values of {names}: the checks use those of this command"
+            ),
             "run this command in the directory and with the environment of the service",
         );
     }
@@ -57,7 +66,8 @@ fn other_directory(settings: &Settings, subject: &Subject) -> Option<PathBuf> {
     let theirs = subject.file("cwd").read_link().ok()?;
     let own = env::current_dir().ok().filter(|own| *own != theirs)?;
     let has_config = [&theirs, &own].iter().any(|directory| directory.join("config").is_dir());
-    let database = settings.database.url.strip_prefix("sqlite://").filter(|_| sqlite_file(&settings.database.url).is_some());
+    let database =
+        settings.database.url.strip_prefix("sqlite://").filter(|_| sqlite_file(&settings.database.url).is_some());
     let paths = [database, settings.sentry.spool_dir.as_deref(), settings.management.socket.as_deref()];
     let has_relative = paths.into_iter().flatten().any(|path| Path::new(path).is_relative());
     (has_config || has_relative).then_some(theirs)
@@ -69,9 +79,10 @@ fn differing(subject: &Subject) -> Vec<String> {
     let ours: std::collections::BTreeMap<String, String> = env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
         .collect();
-    let is_read = |name: &str| name.starts_with("APP__") || OTHERS.iter().any(|other| {
-        name == *other || name.strip_suffix("_FILE") == Some(*other)
-    });
+    let is_read = |name: &str| {
+        name.starts_with("APP__")
+            || OTHERS.iter().any(|other| name == *other || name.strip_suffix("_FILE") == Some(*other))
+    };
     let names: BTreeSet<&String> = theirs.keys().chain(ours.keys()).filter(|name| is_read(name)).collect();
     names.into_iter().filter(|name| theirs.get(*name) != ours.get(*name)).cloned().collect()
 }

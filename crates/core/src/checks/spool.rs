@@ -15,7 +15,12 @@ const OLD: std::time::Duration = std::time::Duration::from_secs(900);
 
 /// The directory, if events are spooled.
 pub(super) fn directory(settings: &Settings) -> Option<PathBuf> {
-    settings.sentry.spool_dir.as_ref().filter(|_| SENTRY_COMPILED_IN && settings.sentry.dsn.is_some()).map(PathBuf::from)
+    settings
+        .sentry
+        .spool_dir
+        .as_ref()
+        .filter(|_| SENTRY_COMPILED_IN && settings.sentry.dsn.is_some())
+        .map(PathBuf::from)
 }
 
 /// The path, or the nearest one above it that exists, from [`Subject::path`].

@@ -1,6 +1,6 @@
 //! What the file descriptor 2 is, and who reads it.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
@@ -9,6 +9,8 @@ use std::time::Duration;
 use rustix::fs::OFlags;
 use rustix::io::ioctl_fionread;
 use rustix::pipe::fcntl_getpipe_size;
+use tokio::io::Interest;
+use tokio::net::unix::pipe::Sender;
 
 use super::finding::Finding;
 use super::listening::{Holder, named, pipe_readers};
@@ -52,8 +54,12 @@ pub(super) fn check(subject: &Subject, settings: &Settings) -> Finding {
     };
     let finding = match target {
         Target::Closed => Finding::fail(NAME, "descriptor 2 is closed: every record is lost", COLLECT),
-        Target::Null => Finding::warn(NAME, "/dev/null, also if it was closed at the start: every record is lost", COLLECT),
-        Target::Terminal(path) if settings.env == Env::Dev => Finding::ok(NAME, format!("the terminal {}", path.display())),
+        Target::Null => {
+            Finding::warn(NAME, "/dev/null, also if it was closed at the start: every record is lost", COLLECT)
+        }
+        Target::Terminal(path) if settings.env == Env::Dev => {
+            Finding::ok(NAME, format!("the terminal {}", path.display()))
+        }
         Target::Terminal(path) => {
             Finding::warn(NAME, format!("the terminal {}: nothing collects the records", path.display()), COLLECT)
         }
@@ -107,7 +113,9 @@ fn target(subject: &Subject) -> io::Result<Target> {
         Target::Pipe(None)
     } else if file_type.is_file() {
         Target::File(link)
-    } else if file_type.is_char_device() && ["/dev/pts/", "/dev/tty", "/dev/console"].iter().any(|it| text.starts_with(it)) {
+    } else if file_type.is_char_device()
+        && ["/dev/pts/", "/dev/tty", "/dev/console"].iter().any(|it| text.starts_with(it))
+    {
         Target::Terminal(link)
     } else {
         Target::Other(link)
@@ -118,26 +126,27 @@ fn check_pipe(subject: &Subject, pipe: Option<u64>) -> Finding {
     let readers: Vec<Holder> = pipe.map(pipe_readers).unwrap_or_default();
     let readers: Vec<Holder> = readers.into_iter().filter(|reader| Some(reader.pid) != subject.running).collect();
     let names = readers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    // Opens the same pipe again; without a reader that fails.
+    // Opens the same pipe again, without waiting.
     let opened = OpenOptions::new()
         .write(true)
         .custom_flags(i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default())
         .open(subject.file("fd/2"));
     let opened = match opened {
         Ok(opened) => opened,
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
-            return Finding::fail(
-                NAME,
-                "a pipe that no process reads: every record is lost",
-                "start the process that collects the records, then restart the service",
-            );
-        }
         Err(_) if readers.is_empty() => {
             return Finding::warn(NAME, "a pipe, whose reader cannot be seen", privileges(subject));
         }
         Err(_) => return Finding::ok(NAME, format!("a pipe, read by {names}")),
     };
-    let read_by = if names.is_empty() { "read by a process that cannot be seen".into() } else { format!("read by {names}") };
+    if readers.is_empty() && !has_reader(&opened) {
+        return Finding::fail(
+            NAME,
+            "a pipe that no process reads: every record is lost",
+            "start the process that collects the records, then restart the service",
+        );
+    }
+    let read_by =
+        if names.is_empty() { "read by a process that cannot be seen".into() } else { format!("read by {names}") };
     let mut waiting = 0;
     for look in 0..LOOKS {
         waiting = ioctl_fionread(&opened).unwrap_or_default();
@@ -154,6 +163,20 @@ fn check_pipe(subject: &Subject, pipe: Option<u64>) -> Finding {
         format!("a pipe, {read_by}, which is full ({} wait): records queue, then are dropped", size(waiting)),
         "find out why the reader does not read: is it stopped, is its disk full?",
     )
+}
+
+/// Whether any process can read from a pipe; the kernel reports an error at a writing end without a reading one.
+fn has_reader(pipe: &File) -> bool {
+    let closed = || -> io::Result<bool> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let sender = Sender::from_file(pipe.try_clone()?)?;
+            let ready = tokio::time::timeout(LOOK_INTERVAL, sender.ready(Interest::WRITABLE | Interest::ERROR)).await;
+            // A full pipe is not ready.
+            Ok(ready.is_ok_and(|ready| ready.is_ok_and(|ready| ready.is_write_closed() || ready.is_error())))
+        })
+    };
+    !closed().unwrap_or_default()
 }
 
 fn check_file(subject: &Subject, path: &std::path::Path) -> Finding {

@@ -23,16 +23,22 @@ impl Subject {
     pub(crate) fn start_here() -> Self {
         let own = Process::myself().and_then(|it| it.status()).ok();
         let gids = own.map(|status| status.groups).unwrap_or_default();
-        let gids = gids.into_iter().filter_map(|gid| u32::try_from(gid).ok());
         let effective = rustix::process::getegid().as_raw();
-        Self { running: None, uid: rustix::process::geteuid().as_raw(), gids: gids.chain([effective]).collect() }
+        Self {
+            running: None,
+            uid: rustix::process::geteuid().as_raw(),
+            gids: gids.into_iter().chain([effective]).collect(),
+        }
     }
 
     /// A running process.
     pub(crate) fn running(process: &Process) -> Option<Self> {
         let status = process.status().ok()?;
-        let gids = status.groups.iter().filter_map(|gid| u32::try_from(*gid).ok());
-        Some(Self { running: Some(process.pid), uid: status.euid, gids: gids.chain([status.egid]).collect() })
+        Some(Self {
+            running: Some(process.pid),
+            uid: status.euid,
+            gids: status.groups.iter().copied().chain([status.egid]).collect(),
+        })
     }
 
     /// A file of its directory in `/proc`.

@@ -12,9 +12,9 @@ pub(super) fn check(subject: &Subject) -> Finding {
     let variable = subject.environment().and_then(|mut all| all.remove("TZ")).filter(|name| !name.is_empty());
     let zone = match &variable {
         // A name, or a rule such as `CET-1CEST`. For others the C library uses UTC, too.
-        Some(name) => TimeZone::get(name.trim_start_matches(':'))
-            .or_else(|_| TimeZone::posix(name))
-            .unwrap_or(TimeZone::UTC),
+        Some(name) => {
+            TimeZone::get(name.trim_start_matches(':')).or_else(|_| TimeZone::posix(name)).unwrap_or(TimeZone::UTC)
+        }
         None => TimeZone::system(),
     };
     let offset = zone.to_offset(Timestamp::now());

@@ -8,9 +8,9 @@ use super::engine::{Engine, not_a_url};
 use super::error::{DatabaseError, Result};
 use super::migrations::{self, Migrations};
 use super::options::Options;
+use super::postgres::Postgres;
 use super::schema_state::SchemaState;
 use super::sqlite::{Sqlite, SqliteUrl};
-use super::postgres::Postgres;
 
 /// What is known about a database.
 #[derive(Debug)]

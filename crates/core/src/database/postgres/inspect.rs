@@ -25,10 +25,10 @@ impl Postgres {
         let (client, connection) = open::connect(&address, &config, &connector, options.acquire_timeout).await?;
         let read = async {
             let row = client.query_one(STATE, &[]).await?;
-            let asked = Timestamp::now();
+            let began = Timestamp::now();
             let clock: Timestamp = client.query_one("SELECT clock_timestamp()", &[]).await?.get(0);
             let answered = Timestamp::now();
-            let here = asked + (answered.duration_since(asked) / 2);
+            let here = began + (answered.duration_since(began) / 2);
             let schemas = states_on_postgres(&client, migrations).await?;
             Ok((row, clock.duration_since(here), schemas))
         };

@@ -60,8 +60,7 @@ pub(super) async fn connect(
     limit: Duration,
 ) -> Result<(Client, JoinHandle<Result<(), tokio_postgres::Error>>), DatabaseError> {
     let connecting = tokio::time::timeout(limit, config.connect(connector.clone())).await;
-    let timed_out =
-        || failed(address, &format!("did not respond within {} s: check host and port", limit.as_secs()));
+    let timed_out = || failed(address, &format!("did not respond within {} s: check host and port", limit.as_secs()));
     let (client, connection) =
         connecting.map_err(|_| timed_out())?.map_err(|error| failed(address, &explain(&error)))?;
     #[expect(clippy::disallowed_methods, reason = "a connection at startup or of a command, where there is no request")]

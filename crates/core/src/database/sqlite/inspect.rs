@@ -28,14 +28,14 @@ impl Sqlite {
                 let message = format!("the database {address} does not exist, and its URL has mode=rw: create it");
                 return Err(DatabaseError::OpenFailed(message));
             }
-            let schemas = migrations.iter().map(|(name, it)| SchemaState::compare(name, it.sqlite(), History::default()));
+            let schemas =
+                migrations.iter().map(|(name, it)| SchemaState::compare(name, it.sqlite(), History::default()));
             let schemas = schemas.collect();
             let engine = EngineState::Sqlite { file, exists, journal_mode: String::new(), wal_bytes: 0 };
             return Ok(Inspection { address, version, size: 0, schemas, engine });
         }
         let connection = open::reader(&SqliteUrl { read_only: true, ..parsed }).map_err(failed)?;
-        let journal_mode: String =
-            connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(failed)?;
+        let journal_mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(failed)?;
         let schemas = states_on_sqlite(&connection, migrations).map_err(failed)?;
         let wal = file.as_ref().map(|file| format!("{}-wal", file.display()));
         let wal_bytes = wal.and_then(|wal| fs::metadata(wal).ok()).map_or(0, |metadata| metadata.len());
