@@ -6,6 +6,7 @@
 
 mod browser;
 mod containers;
+mod doctor;
 mod generated_clients;
 mod hostile;
 mod journald;

@@ -9,6 +9,7 @@ use cyanotype::Service;
 use cyanotype::settings::{Loader, Setting, Settings};
 
 use crate::db::DbCommand;
+use crate::doctor;
 use crate::error::CommandError;
 use crate::health::Health;
 use crate::log::{self, LogCommand};
@@ -100,6 +101,16 @@ enum Command {
         #[command(subcommand)]
         command: DbCommand,
     },
+    /// Check the running service, or a start here: settings, database, Sentry, stderr, limits, ports
+    ///
+    /// Looks at the running service of the same settings, found by its management listener; without one, at what a start by this
+    /// user in this directory would find. Changes nothing, stores no event, shows no secret. Run it as root or as the user of
+    /// the service, with its environment. Exit status: 0, or 1 if a check fails, which includes invalid settings.
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Check what is redacted
     Redact {
         #[command(subcommand)]
@@ -139,10 +150,12 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
         Err(error) => error.exit(),
     };
     let settings = command.flags.load(command.log_command());
-    let outcome = settings.and_then(|settings| match command.command {
-        None => Ok(cyanotype::serve(&settings, service)),
-        Some(command) => command.run(settings, service).map(|()| ExitCode::SUCCESS),
-    });
+    let outcome = match command.command {
+        // Invalid settings are one of its findings.
+        Some(Command::Doctor { json }) => doctor::run(settings, service, json),
+        None => settings.map(|settings| cyanotype::serve(&settings, service)),
+        Some(command) => settings.and_then(|settings| command.run(settings, service)).map(|()| ExitCode::SUCCESS),
+    };
     match outcome {
         Ok(code) => code,
         Err(CommandError::BadConfiguration(reason)) => {
@@ -229,6 +242,8 @@ impl Command {
             }
             Command::Config { reference: true, .. } => reference(&service(settings)),
             Command::Config { json, .. } => config(&service(settings), json)?,
+            // It also runs without settings.
+            Command::Doctor { json } => return doctor::run(Ok(settings), service, json).map(drop),
             Command::Log { command } => return (*command).run(settings, service),
             Command::Redact { command } => return command.run(&settings),
             Command::Health(health) => return health.run(&settings),

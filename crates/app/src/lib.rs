@@ -6,6 +6,7 @@ mod blueprints;
 mod client;
 mod command;
 mod db;
+mod doctor;
 mod document;
 mod error;
 mod health;
