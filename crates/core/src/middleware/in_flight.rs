@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::ResponseHead;
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
@@ -57,6 +59,13 @@ impl RequestGuard {
     }
 }
 
+/// Closes the connection after this response. That of a WebSocket is its own from now on, and ends with it.
+pub(crate) fn close_connection(head: &mut ResponseHead) {
+    if head.status != StatusCode::SWITCHING_PROTOCOLS {
+        head.set_connection_type(ConnectionType::Close);
+    }
+}
+
 impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.count.fetch_sub(1, Ordering::Relaxed);
@@ -98,5 +107,25 @@ impl<B: MessageBody> MessageBody for InFlightBody<B> {
         }
         let Self { body, guard, headers_only } = self;
         body.try_into_bytes().map_err(|body| Self { body, guard, headers_only })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::HttpResponse;
+
+    use super::*;
+
+    #[test]
+    fn every_connection_but_that_of_a_websocket_is_closed() {
+        for (mut response, closed) in [
+            (HttpResponse::Ok().finish(), true),
+            (HttpResponse::InternalServerError().finish(), true),
+            (HttpResponse::SwitchingProtocols().upgrade("websocket").finish(), false),
+        ] {
+            let head = response.head_mut();
+            close_connection(head);
+            assert_eq!((head.connection_type() == ConnectionType::Close, head.upgrade()), (closed, !closed));
+        }
     }
 }
