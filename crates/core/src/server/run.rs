@@ -121,6 +121,8 @@ fn run(mut service: Service, handlers: io::Result<Handlers>) -> ExitCode {
             // Last: health checks are answered until the process ends.
             if let Some((management, runtime)) = management {
                 runtime.block_on(management.stop());
+                // As above.
+                std::mem::forget(runtime);
             }
             error.map_or(ExitCode::SUCCESS, |error| error.exit_code())
         }
