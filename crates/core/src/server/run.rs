@@ -120,6 +120,8 @@ fn run(
             // Last: health checks are answered until the process ends.
             if let Some((management, runtime)) = management {
                 runtime.block_on(management.stop());
+                // As above.
+                std::mem::forget(runtime);
             }
             error.map_or(ExitCode::SUCCESS, |error| error.exit_code())
         }
