@@ -372,7 +372,10 @@ mod tests {
         assert_eq!(ended[0].events, 3);
         assert!(limiter.close_all().is_empty());
         let totals = limiter.totals();
-        assert_eq!((totals.records[Kind::Line as usize], totals.records[Kind::Uncaught as usize], totals.events), (1, 2, 3));
+        assert_eq!(
+            (totals.records[Kind::Line as usize], totals.records[Kind::Uncaught as usize], totals.events),
+            (1, 2, 3)
+        );
     }
 
     #[test]

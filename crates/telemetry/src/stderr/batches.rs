@@ -349,10 +349,14 @@ mod tests {
         take(&batches);
         let counts = batches.counts();
         let of = |kind: Kind| {
-            let record = counts.records.iter().find(|record| record.kind == kind.as_str()).expect("every kind is counted");
+            let record =
+                counts.records.iter().find(|record| record.kind == kind.as_str()).expect("every kind is counted");
             [record.written, record.dropped]
         };
-        assert_eq!([of(Kind::Line), of(Kind::Response), of(Kind::Service), of(Kind::Message)], [[1, 1], [1, 1], [2, 0], [0, 0]]);
+        assert_eq!(
+            [of(Kind::Line), of(Kind::Response), of(Kind::Service), of(Kind::Message)],
+            [[1, 1], [1, 1], [2, 0], [0, 0]]
+        );
         assert_eq!((counts.queue_bytes, counts.queue_records), (0, 0));
     }
 
