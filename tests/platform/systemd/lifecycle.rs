@@ -46,7 +46,8 @@ fn the_unit_serves_and_every_record_is_in_the_journal() {
     let events = service.sentry.wait_payloads("event", 3);
     assert_eq!(events.len(), 3, "the DSN is the credential: error, critical and uncaught");
 
-    // More than journald accepts from a unit by default.
+    // journald's limit depends on its free space, and may be higher than this.
+    assert_eq!(service.property("LogRateLimitIntervalUSec"), "0", "journald drops no record");
     let burst: Vec<Value> = (0..BURST).map(|_| json!({"do": "log", "level": "info", "message": "burst"})).collect();
     assert_eq!(service.client().post("/probe/run").json(&json!({"steps": burst})).send().status, 204);
 

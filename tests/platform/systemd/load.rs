@@ -25,7 +25,7 @@ impl Load {
                 let mut failures = Vec::new();
                 let mut connection = None;
                 while !stop.load(Ordering::Relaxed) {
-                    match request(&mut connection, port, index % 2 == 0) {
+                    match request(&mut connection, port, index.is_multiple_of(2)) {
                         Ok(204) => drop(answered.fetch_add(1, Ordering::Relaxed)),
                         Ok(status) => failures.push(format!("status {status}")),
                         Err(error) => {
