@@ -67,7 +67,7 @@ impl RequestMetrics {
     /// Counts a request that has ended now.
     pub(crate) fn record(&self, SeriesIndex(at): SeriesIndex, begun: Instant, identity: &RequestIdentity) {
         let now = Instant::now();
-        let histogram = self.series[at].get_or_init(|| Box::default());
+        let histogram = self.series[at].get_or_init(Box::default);
         // Only an id that is in a record, an event or the caller's trace leads anywhere.
         histogram.observe(now - begun, identity.known_trace_id(), now - self.start);
     }
