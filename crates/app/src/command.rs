@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use cyanotype::Service;
 use cyanotype::settings::{Loader, Setting, Settings};
 
 use crate::error::CommandError;
+use crate::generated::GeneratedCommand;
 use crate::log::{self, LogCommand};
 use crate::print::{columns, print, print_error, to_json};
 use crate::redact::RedactCommand;
@@ -104,6 +105,8 @@ enum Command {
         #[command(subcommand)]
         command: UsersCommand,
     },
+    #[command(flatten)]
+    Generated(GeneratedCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,11 +129,11 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    let settings = command.flags.load(command.log_command());
-    let outcome = settings.and_then(|settings| match command.command {
-        None => Ok(cyanotype::serve(&settings, service)),
-        Some(command) => command.run(settings, service).map(|()| ExitCode::SUCCESS),
-    });
+    let outcome = match command.command {
+        // Independent of settings, which may be invalid.
+        Some(Command::Generated(generated)) => generated.run(Cli::command()).map(|()| ExitCode::SUCCESS),
+        _ => command.run(service),
+    };
     match outcome {
         Ok(code) => code,
         Err(CommandError::BadConfiguration(reason)) => {
@@ -162,6 +165,14 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
 }
 
 impl Cli {
+    fn run(self, service: impl FnOnce(Settings) -> Service) -> Result<ExitCode, CommandError> {
+        let settings = self.flags.load(self.log_command())?;
+        match self.command {
+            None => Ok(cyanotype::serve(&settings, service)),
+            Some(command) => command.run(settings, service).map(|()| ExitCode::SUCCESS),
+        }
+    }
+
     fn log_command(&self) -> Option<&LogCommand> {
         match &self.command {
             Some(Command::Log { command }) => Some(command),

@@ -6,6 +6,7 @@ mod blueprints;
 mod command;
 mod document;
 mod error;
+mod generated;
 mod log;
 mod operator;
 mod print;
