@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod browser;
+mod debian_package;
 mod generated_clients;
 mod hostile;
 mod journald;
@@ -13,6 +14,7 @@ mod log_readers;
 mod logrotate;
 mod nginx;
 mod openapi_linters;
+mod release;
 mod rsyslog;
 mod secret_scanners;
 mod spotlight;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod binaries;
+pub mod dist;
 pub mod load;
 pub mod peers;
 pub mod probe;
