@@ -129,11 +129,11 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    let outcome = match command.command {
-        // Independent of settings, which may be invalid.
-        Some(Command::Generated(generated)) => generated.run(Cli::command()).map(|()| ExitCode::SUCCESS),
-        _ => command.run(service),
-    };
+    let settings = command.flags.load(command.log_command());
+    let outcome = settings.and_then(|settings| match command.command {
+        None => Ok(cyanotype::serve(&settings, service)),
+        Some(command) => command.run(settings, service).map(|()| ExitCode::SUCCESS),
+    });
     match outcome {
         Ok(code) => code,
         Err(CommandError::BadConfiguration(reason)) => {
@@ -165,14 +165,6 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
 }
 
 impl Cli {
-    fn run(self, service: impl FnOnce(Settings) -> Service) -> Result<ExitCode, CommandError> {
-        let settings = self.flags.load(self.log_command())?;
-        match self.command {
-            None => Ok(cyanotype::serve(&settings, service)),
-            Some(command) => command.run(settings, service).map(|()| ExitCode::SUCCESS),
-        }
-    }
-
     fn log_command(&self) -> Option<&LogCommand> {
         match &self.command {
             Some(Command::Log { command }) => Some(command),
@@ -233,6 +225,7 @@ impl Command {
             Command::Sentry { command: SentryCommand::Test { json } } => sentry_test::run(&service(settings), json)?,
             #[cfg(feature = "users")]
             Command::Users { command } => command.run(&service(settings))?,
+            Command::Generated(command) => command.run(Cli::command())?,
         };
         print(&text)
     }

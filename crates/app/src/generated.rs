@@ -6,7 +6,6 @@ use clap::Subcommand;
 use clap_complete::Shell;
 
 use crate::error::CommandError;
-use crate::print::print;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GeneratedCommand {
@@ -29,16 +28,20 @@ pub(crate) enum GeneratedCommand {
 }
 
 impl GeneratedCommand {
-    pub(crate) fn run(self, mut definition: clap::Command) -> Result<(), CommandError> {
+    pub(crate) fn run(self, mut definition: clap::Command) -> Result<String, CommandError> {
         match self {
             Self::Completions { shell } => {
                 let name = definition.get_name().to_owned();
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut definition, name, &mut script);
-                print(&String::from_utf8_lossy(&script))
+                Ok(String::from_utf8_lossy(&script).into_owned())
             }
-            Self::Man { directory } => clap_mangen::generate_to(definition, &directory)
-                .map_err(|error| CommandError::Other(format!("cannot write to {}: {error}", directory.display()))),
+            Self::Man { directory } => {
+                let written = clap_mangen::generate_to(definition, &directory);
+                let shown = directory.display();
+                written.map_err(|error| CommandError::Other(format!("cannot write to {shown}: {error}")))?;
+                Ok(format!("the manual pages are in {shown}"))
+            }
         }
     }
 }

@@ -18,13 +18,14 @@ pub fn make(dist: &Path) -> Result<(), String> {
     make_empty(&completions)?;
     for (shell, name) in COMPLETIONS {
         let mut command = Command::new(&app);
-        command.args(["completions", shell]);
+        command.args(["completions", shell]).current_dir(dist);
         let path = completions.join(name);
         fs::write(&path, output(command)?).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
     let manual = dist.join(MANUAL_DIRECTORY);
     make_empty(&manual)?;
     let mut command = Command::new(&app);
-    command.arg("man").arg(&manual);
+    // Settings of the working directory could be invalid.
+    command.arg("man").arg(&manual).current_dir(dist);
     output(command).map(drop)
 }
