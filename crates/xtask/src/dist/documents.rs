@@ -11,7 +11,7 @@ const COMPLETIONS: [(&str, &str); 3] = [("bash", "app.bash"), ("zsh", "_app"), (
 pub const COMPLETION_DIRECTORY: &str = "completions";
 pub const MANUAL_DIRECTORY: &str = "man";
 
-pub fn make(dist: &Path) -> Result<(), String> {
+pub fn make(dist: &Path, date: u64) -> Result<(), String> {
     progress("writing completions and manual pages");
     let app = require_app(dist)?;
     let completions = dist.join(COMPLETION_DIRECTORY);
@@ -26,6 +26,6 @@ pub fn make(dist: &Path) -> Result<(), String> {
     make_empty(&manual)?;
     let mut command = Command::new(&app);
     // Settings of the working directory could be invalid.
-    command.arg("man").arg(&manual).current_dir(dist);
+    command.arg("man").arg(&manual).env("SOURCE_DATE_EPOCH", date.to_string()).current_dir(dist);
     output(command).map(drop)
 }

@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<(), String> {
         binary::make(&dist, &args.profile)?;
     }
     if wants(Part::Documents) {
-        documents::make(&dist)?;
+        documents::make(&dist, date)?;
     }
     if wants(Part::Package) {
         package::make(&dist, date)?;
