@@ -121,8 +121,11 @@ fn socket_start(debian: &Debian) -> String {
 #[test]
 fn lintian_accepts_the_package() {
     let mut command = Command::new(program("lintian", "lintian"));
-    command.args(["--fail-on", "error,warning", "--show-overrides", "--tag-display-limit", "0", "--info"]);
+    command.args(["--show-overrides", "--tag-display-limit", "0"]);
     let output = command.arg(dist().package()).output().expect("lintian was found");
     let shown = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+    let found: Vec<&str> = shown.lines().filter(|line| line.starts_with("E: ") || line.starts_with("W: ")).collect();
+    assert_eq!(found, <[&str; 0]>::default());
+    // It has read the package: what deploy/debian/lintian-overrides permits was found.
+    assert!(shown.contains("O: cyanotype-app: non-standard-file-perm"), "{shown}");
 }
