@@ -6,6 +6,7 @@
 
 mod browser;
 mod containers;
+mod debian_package;
 mod doctor;
 mod generated_clients;
 mod hostile;
@@ -16,6 +17,7 @@ mod logrotate;
 mod nginx;
 mod openapi_linters;
 mod prometheus;
+mod release;
 mod rolling_restarts;
 mod rsyslog;
 mod secret_scanners;

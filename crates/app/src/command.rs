@@ -4,13 +4,14 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use cyanotype::Service;
 use cyanotype::settings::{Loader, Setting, Settings};
 
 use crate::db::DbCommand;
 use crate::doctor;
 use crate::error::CommandError;
+use crate::generated::GeneratedCommand;
 use crate::health::Health;
 use crate::log::{self, LogCommand};
 use crate::print::{columns, print, print_error, to_json};
@@ -127,6 +128,8 @@ enum Command {
         #[command(subcommand)]
         command: UsersCommand,
     },
+    #[command(flatten)]
+    Generated(GeneratedCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -251,6 +254,7 @@ impl Command {
             Command::Sentry { command: SentryCommand::Test { json } } => sentry_test::run(&service(settings), json)?,
             #[cfg(feature = "users")]
             Command::Users { command } => command.run(&service(settings))?,
+            Command::Generated(command) => command.run(Cli::command())?,
         };
         print(&text)
     }

@@ -9,6 +9,7 @@ mod db;
 mod doctor;
 mod document;
 mod error;
+mod generated;
 mod health;
 mod log;
 mod operator;

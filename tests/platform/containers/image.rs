@@ -37,7 +37,7 @@ impl Image {
         for directory in ["storage", "run", "tmp", "binary"] {
             scratch::make_dir(&scratch.join(directory));
         }
-        let binary = dist::binary();
+        let binary = dist().app();
         fs::copy(&binary, scratch.join("binary/app")).expect("the scratch directory is writable");
         let mut image = Self { scratch, config: Value::Null };
         image.build_base(&binary);
