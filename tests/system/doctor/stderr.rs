@@ -32,15 +32,15 @@ fn a_pipe_has_a_reader_or_none() {
 fn a_reader_that_does_not_read_is_a_warning() {
     let setup = Setup::new();
     let (_reader, writer) = pipe().expect("a pipe");
-    fill(writer.try_clone().expect("it is open"));
+    fill(&writer);
     // Nothing is written: the start of a service would wait for its last records.
     let stopped = setup.service().stderr(writer.into()).arg("doctor").arg("--json").run();
     Report::of(&stopped).has("stderr", "WARN", &["which is full"]);
 }
 
 /// Fills a pipe, without waiting.
-fn fill(writer: PipeWriter) {
-    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&writer));
+fn fill(writer: &PipeWriter) {
+    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(writer));
     let mut nonblocking = OpenOptions::new();
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut nonblocking, 0o4000);
     let mut nonblocking = nonblocking.write(true).open(path).expect("the pipe can be opened again");
