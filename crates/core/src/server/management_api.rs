@@ -63,7 +63,7 @@ mod tests {
         let document = document("shop", "1.0");
         let paths: Vec<&str> = document.paths.paths.keys().map(String::as_str).collect();
         let expected =
-            ["/health/live", "/health/ready", "/metrics", "/log", "/log/explain", "/log/fleet", "/log/overrides/{id}"];
+            ["/health/live", "/health/ready", "/log", "/log/explain", "/log/fleet", "/log/overrides/{id}", "/metrics"];
         assert_eq!(paths, expected);
         let put = document.paths.paths["/log/overrides/{id}"].put.as_ref().expect("it is described");
         for status in ["200", "201", "400", "401", "403", "409", "412", "413", "415", "422", "503"] {
