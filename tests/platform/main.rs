@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod browser;
+mod collectors;
 mod generated_clients;
 mod hostile;
 mod journald;
@@ -13,7 +14,6 @@ mod log_readers;
 mod logrotate;
 mod nginx;
 mod openapi_linters;
-mod rsyslog;
 mod secret_scanners;
 mod spotlight;
 mod supervisord;

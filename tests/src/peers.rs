@@ -11,5 +11,6 @@ pub mod proxy;
 pub mod recording_sentry;
 pub mod slow_proxy;
 pub mod spotlight;
+pub mod syslog_ng;
 
 pub use test_harness::peers::{postgres, supervisor, supervisor_conf, venv};

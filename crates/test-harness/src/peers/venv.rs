@@ -11,6 +11,8 @@ const PEERS: [&str; 3] = ["supervisor==4.3.0", "bugsink==2.6.1", "gunicorn==26.2
 const SCHEMATHESIS: [&str; 1] = ["schemathesis==4.32.5"];
 const CLIENTS: [&str; 2] = ["openapi-python-client==0.29.1", "mypy==2.4.1"];
 const FLASK: [&str; 2] = ["flask==3.1.3", "sentry-sdk==2.75.0"];
+// pyVRL contains the compiler of Vector's language.
+const COLLECTORS: [&str; 2] = ["pyVRL==0.0.2", "PyYAML==6.0.3"];
 const SCANNERS: [&str; 1] = ["detect-secrets==1.5.0"];
 
 /// The Python of a virtual environment with the peers. Start their programs with `-m`: the scripts next to it contain
@@ -42,6 +44,12 @@ pub fn flask() -> &'static Path {
 pub fn scanners() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     set_up(&PYTHON, "scanners", &SCANNERS)
+}
+
+/// The Python of a virtual environment that runs the programs of Vector, and reads YAML.
+pub fn collectors() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    set_up(&PYTHON, "collectors", &COLLECTORS)
 }
 
 fn set_up(python: &'static OnceLock<Result<PathBuf, String>>, name: &str, pins: &[&str]) -> &'static Path {
