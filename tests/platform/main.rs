@@ -9,6 +9,7 @@ mod collectors;
 mod generated_clients;
 mod hostile;
 mod journald;
+mod kubernetes;
 mod line_limits;
 mod log_readers;
 mod logrotate;

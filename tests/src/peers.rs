@@ -5,6 +5,7 @@ pub mod bad_sentry;
 pub mod bugsink;
 pub mod flask;
 pub mod journald;
+pub mod kubectl;
 pub mod npm;
 pub mod program;
 pub mod proxy;
