@@ -6,6 +6,7 @@
 
 mod browser;
 mod collectors;
+mod containers;
 mod generated_clients;
 mod hostile;
 mod journald;
@@ -15,9 +16,12 @@ mod log_readers;
 mod logrotate;
 mod nginx;
 mod openapi_linters;
+mod prometheus;
+mod rolling_restarts;
 mod secret_scanners;
 mod spotlight;
 mod supervisord;
+mod supervisord_restarts;
 
 use std::fs::File;
 use std::path::Path;

@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 pub mod binaries;
+pub mod dist;
 pub mod load;
+pub mod orders_load;
 pub mod peers;
 pub mod probe;
 pub mod records;

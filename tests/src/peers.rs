@@ -3,10 +3,13 @@
 pub mod authority;
 pub mod bad_sentry;
 pub mod bugsink;
+pub mod deployed;
 pub mod flask;
+pub mod haproxy;
 pub mod journald;
 pub mod kubectl;
 pub mod npm;
+pub mod openmetrics;
 pub mod program;
 pub mod proxy;
 pub mod recording_sentry;

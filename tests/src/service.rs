@@ -22,7 +22,8 @@ const PORTS: [&str; 2] = ["APP__SERVER__PORT", "APP__MANAGEMENT__PORT"];
 const DATABASE_URL: &str = "APP__DATABASE__URL";
 
 const START_LIMIT: Duration = Duration::from_secs(30);
-const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// Longer than the shutdown timeout of any test.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 const RUN_LIMIT: Duration = Duration::from_secs(60);
 const RECORD_LIMIT: Duration = Duration::from_secs(15);
 
@@ -259,6 +260,11 @@ impl Running {
             let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
             (caught & USR2 != 0).then_some(())
         });
+    }
+
+    /// Its exit status, if it has ended.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.process.guard.exited()
     }
 
     /// Waits for it to end by itself.

@@ -51,6 +51,10 @@ impl Child {
         Client::new(self.port)
     }
 
+    pub fn management(&self) -> Client {
+        Client::new(self.management_port)
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

@@ -34,6 +34,7 @@ fn parts(snapshot: &Snapshot, address_resolver: &ClientAddressResolver, request:
     let headers = request.headers();
     let mut parts = RequestParts {
         method: request.method().clone(),
+        uri: request.uri().clone(),
         client: address_resolver.resolve(request.peer_addr(), headers).map(|client| client.ip()),
         client_address_header: address_resolver.header,
         ..RequestParts::default()
@@ -41,7 +42,6 @@ fn parts(snapshot: &Snapshot, address_resolver: &ClientAddressResolver, request:
     if !snapshot.may_record_requests() {
         return parts;
     }
-    parts.uri = request.uri().clone();
     if !snapshot.may_send_for_requests() {
         parts.headers = headers.get_all(USER_AGENT).map(|value| (USER_AGENT, value.clone())).collect();
         return parts;

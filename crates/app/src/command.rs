@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use cyanotype::Service;
 use cyanotype::settings::{Loader, Setting, Settings};
 
+use crate::db::DbCommand;
 use crate::error::CommandError;
+use crate::health::Health;
 use crate::log::{self, LogCommand};
 use crate::print::{columns, print, print_error, to_json};
 use crate::redact::RedactCommand;
@@ -88,6 +90,16 @@ enum Command {
         #[command(subcommand)]
         command: Box<LogCommand>,
     },
+    /// Ask the running service whether it is live or ready
+    ///
+    /// Prints one line. Exit status: 0 it is; 1 it is not, or does not respond within 5 seconds; 2 wrong usage, 78 invalid
+    /// configuration.
+    Health(Health),
+    /// Migrate, inspect and back up the database
+    Db {
+        #[command(subcommand)]
+        command: DbCommand,
+    },
     /// Check what is redacted
     Redact {
         #[command(subcommand)]
@@ -137,7 +149,6 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
             print_error(&reason);
             ExitCode::from(BAD_CONFIGURATION)
         }
-        #[cfg(feature = "users")]
         Err(CommandError::NotStarted(error)) => {
             print_error(&error.to_string());
             error.exit_code()
@@ -154,6 +165,7 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
             print_error(&reason);
             ExitCode::from(UNAVAILABLE)
         }
+        Err(CommandError::Negative) => ExitCode::FAILURE,
         Err(CommandError::Other(reason)) => {
             print_error(&reason);
             ExitCode::FAILURE
@@ -219,6 +231,8 @@ impl Command {
             Command::Config { json, .. } => config(&service(settings), json)?,
             Command::Log { command } => return (*command).run(settings, service),
             Command::Redact { command } => return command.run(&settings),
+            Command::Health(health) => return health.run(&settings),
+            Command::Db { command } => return command.run(&service(settings)),
             Command::Sentry { command: SentryCommand::Test { json } } => sentry_test::run(&service(settings), json)?,
             #[cfg(feature = "users")]
             Command::Users { command } => command.run(&service(settings))?,

@@ -6,11 +6,12 @@ pub(crate) enum CommandError {
     Usage(String),
     BadConfiguration(String),
     /// The parts of the service that the command requires could not be started.
-    #[cfg(feature = "users")]
     NotStarted(cyanotype::StartError),
     /// The file or standard input that the command reads cannot be read.
     UnreadableInput(String),
     /// The running service could not be reached.
     Unavailable(String),
+    /// The result is negative, and has been printed.
+    Negative,
     Other(String),
 }

@@ -3,9 +3,12 @@
 #![forbid(unsafe_code)]
 
 mod blueprints;
+mod client;
 mod command;
+mod db;
 mod document;
 mod error;
+mod health;
 mod log;
 mod operator;
 mod print;

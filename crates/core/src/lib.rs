@@ -42,9 +42,11 @@ mod fleet;
 mod handler;
 mod limits;
 mod log_control;
+mod metrics;
 mod middleware;
 mod recorder;
 pub mod redaction;
+mod request_metrics;
 mod sentry;
 mod server;
 pub mod settings;
@@ -65,8 +67,9 @@ pub use cyanotype_telemetry::{
     keep_request, scope, spawn, write_to_stderr,
 };
 pub use database::{
-    Database, DatabaseError, DriverError, Executor, ExpiringTable, FromRow, FromSql, Migrations, Outage, Row, ToSql,
-    Transaction, placeholders,
+    Backup, BackupError, BackupProgress, BlueprintMigrations, Database, DatabaseError, DriverError, Executor,
+    ExpiringTable, FromRow, FromSql, MigrationInfo, MigrationState, Migrations, Outage, Row, ToSql, Transaction,
+    placeholders,
 };
 pub use explain_output::{ExplainOutput, Features};
 pub use handler::problem::{FieldError, PROBLEM_JSON, Problem, Result};

@@ -16,7 +16,8 @@ pub(crate) enum Category {
 }
 
 impl Category {
-    const ALL: [Self; 6] = [Self::Event, Self::Transaction, Self::Session, Self::Log, Self::Metric, Self::Other];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Event, Self::Transaction, Self::Session, Self::Log, Self::Metric, Self::Other];
 
     pub(crate) fn of(envelope: &Envelope) -> Self {
         let of_item = |item: &EnvelopeItem| match item {

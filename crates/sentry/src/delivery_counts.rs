@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::category::Category;
+
 /// A number that only grows.
 #[derive(Debug, Default)]
-pub struct Count(AtomicU64);
+pub(crate) struct Count(AtomicU64);
 
 impl Count {
     pub(crate) fn add(&self, more: u64) {
@@ -12,21 +14,32 @@ impl Count {
     }
 
     /// The current number.
-    #[must_use]
-    pub fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// The number of envelopes by outcome, since the start of the process. An envelope that was spooled and later sent counts as both.
 #[derive(Debug, Default)]
-pub struct DeliveryCounts {
-    /// Accepted by Sentry.
-    pub sent: Count,
+pub(crate) struct DeliveryCounts {
+    /// Accepted by Sentry, by category.
+    sent: [Count; Category::ALL.len()],
     /// Stored in the spool, to be sent later.
     pub spooled: Count,
     /// Neither sent nor spooled: an event that was written to stderr in full, or anything else that was dropped.
     pub refused: Count,
     /// Dropped because of a rate limit; never an event.
     pub limited: Count,
+}
+
+impl DeliveryCounts {
+    /// Counts an envelope that Sentry has accepted.
+    pub(crate) fn add_sent(&self, category: Category) {
+        self.sent[category as usize].add(1);
+    }
+
+    /// The number of envelopes of a category that Sentry has accepted.
+    pub(crate) fn sent(&self, category: Category) -> u64 {
+        self.sent[category as usize].get()
+    }
 }

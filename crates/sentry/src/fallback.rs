@@ -1,18 +1,21 @@
 //! Handling of undelivered envelopes: events are spooled, or written to stderr if there is no spool; anything else is dropped and
 //! counted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Record;
-use cyanotype_telemetry::{FullEventRecords, Kind, Level, Policy, RecordSink, Settings};
+use cyanotype_telemetry::{
+    Deliveries, FullEventRecords, Kind, Level, Policy, RecordCounts, RecordSink, Settings, SinkCounts,
+};
 use parking_lot::{Mutex, MutexGuard};
 use sentry::Envelope;
 use sentry::protocol::client_report::{LossSource, Reason};
 use serde_json::{Map, Value};
 
+use crate::category::Category;
 use crate::client_reports::ClientReports;
 use crate::clock::{self, Clock};
 use crate::delivery_counts::DeliveryCounts;
@@ -28,6 +31,7 @@ pub(crate) struct Fallback {
     full_events: Arc<FullEventRecords>,
     policy: Arc<Mutex<RecordPolicy>>,
     spool: Option<Arc<Mutex<Spool>>>,
+    spool_dir: Option<Arc<PathBuf>>,
     losses: Arc<Mutex<PendingLosses>>,
     /// Where losses are reported to Sentry.
     pub reports: ClientReports,
@@ -57,6 +61,7 @@ impl Fallback {
         spool: Option<Spool>,
         clock: Clock,
     ) -> Self {
+        let spool_dir = spool.as_ref().map(|spool| Arc::new(spool.dir().to_owned()));
         let spool = spool.map(|spool| Arc::new(Mutex::new(spool)));
         let policy = Arc::new(Mutex::new(RecordPolicy { policy, silent: policy.is_off() }));
         Self {
@@ -64,6 +69,7 @@ impl Fallback {
             full_events: Arc::new(full_events),
             policy,
             spool,
+            spool_dir,
             losses: Arc::default(),
             reports: ClientReports::default(),
             counts: Arc::default(),
@@ -183,6 +189,31 @@ impl Fallback {
     pub(crate) fn losses_due(&self) -> Option<Instant> {
         // They remain pending until the policy allows records again.
         if self.policy.lock().silent { None } else { self.losses.lock().due() }
+    }
+
+    /// What became of all envelopes. Reads the size of the spool from disk.
+    pub(crate) fn sink_counts(&self) -> SinkCounts {
+        let dropped = self.losses.lock().totals().clone();
+        let mut records: Vec<RecordCounts> = Category::ALL
+            .into_iter()
+            .map(|it| RecordCounts { kind: it.as_str(), written: self.counts.sent(it), ..RecordCounts::default() })
+            .collect();
+        for (kind, dropped) in dropped {
+            match records.iter_mut().find(|record| record.kind == kind) {
+                Some(record) => record.dropped = dropped,
+                None => records.push(RecordCounts { kind, dropped, ..RecordCounts::default() }),
+            }
+        }
+        let spool = self.spool_dir.as_ref().map(|dir| Spool::size(dir)).unwrap_or_default();
+        let deliveries = Deliveries {
+            sent: records.iter().map(|record| record.written).sum(),
+            spooled: self.counts.spooled.get(),
+            refused: self.counts.refused.get(),
+            limited: self.counts.limited.get(),
+            spool_bytes: spool.bytes,
+            spool_oldest: spool.oldest,
+        };
+        SinkCounts { sink: "sentry", records, deliveries: Some(deliveries), ..SinkCounts::default() }
     }
 
     /// Logs the losses since the last report.

@@ -67,6 +67,5 @@ mod trim;
 mod undelivered;
 mod worker;
 
-pub use delivery_counts::{Count, DeliveryCounts};
 pub use sink::SentrySink;
 pub use test_event::send_test_event;

@@ -23,6 +23,8 @@ pub(crate) struct PendingLosses {
     dropped: BTreeMap<(&'static str, Category), u64>,
     /// The number of dropped items by kind.
     items: BTreeMap<&'static str, u64>,
+    /// All losses since the start, by the keys of the records that report them.
+    totals: BTreeMap<&'static str, u64>,
     /// When they are to be logged; `None` if there are none.
     due: Option<Instant>,
     /// When drops may be logged again.
@@ -37,20 +39,35 @@ impl PendingLosses {
     pub(crate) fn add_spool(&mut self, losses: SpoolLosses, now: Instant) {
         for category in &losses.unsent {
             *self.dropped.entry(("only events are spooled", *category)).or_default() += 1;
+            self.add_total(category.as_str(), 1);
         }
+        self.add_total(Category::Event.as_str(), losses.evicted + losses.expired);
         self.spool.add(losses);
         self.log_at(now + REPORT_INTERVAL);
     }
 
     pub(crate) fn add_dropped(&mut self, category: Category, reason: &'static str, now: Instant) {
         *self.dropped.entry((reason, category)).or_default() += 1;
+        self.add_total(category.as_str(), 1);
         self.log_drops(now);
     }
 
     /// Counts an item that was dropped because its content cannot be redacted.
     pub(crate) fn add_item(&mut self, kind: &'static str, now: Instant) {
         *self.items.entry(kind).or_default() += 1;
+        self.add_total(kind, 1);
         self.log_drops(now);
+    }
+
+    /// All losses since the start, by the keys of the records that report them.
+    pub(crate) const fn totals(&self) -> &BTreeMap<&'static str, u64> {
+        &self.totals
+    }
+
+    fn add_total(&mut self, key: &'static str, count: u64) {
+        if count > 0 {
+            *self.totals.entry(key).or_default() += count;
+        }
     }
 
     fn log_drops(&mut self, now: Instant) {
@@ -135,5 +152,8 @@ mod tests {
         losses.add_spool(spool, begin + 3 * second);
         assert_eq!(losses.due(), Some(begin + 4 * second), "losses of events do not wait");
         assert_eq!(losses.take(begin + 4 * second).len(), 2);
+        losses.add_item("attachment", begin);
+        let totals = [("attachment", 1), ("event", 1), ("log_item", 1), ("session", 1), ("transaction", 2)];
+        assert_eq!(losses.totals(), &BTreeMap::from(totals), "they remain when the losses are logged");
     }
 }

@@ -201,6 +201,15 @@ impl Queue {
         left
     }
 
+    /// The size in bytes and the number of the envelopes that wait, and of the one that is being sent.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        let state = self.state.lock();
+        let in_flight = state.in_flight.as_ref().map_or(0, |envelope| envelope.bytes.len());
+        let envelopes =
+            state.events.waiting.len() + state.others.waiting.len() + usize::from(state.in_flight.is_some());
+        ((state.events.bytes + state.others.bytes + in_flight) as u64, envelopes as u64)
+    }
+
     /// Whether no envelope is being sent, spooled or written.
     #[cfg(test)]
     pub(crate) fn is_quiescent(&self) -> bool {
@@ -245,6 +254,19 @@ mod tests {
 
     fn is_idle(queue: &Queue) -> bool {
         queue.wait_idle(Instant::now())
+    }
+
+    #[test]
+    fn the_size_includes_the_envelope_in_flight() {
+        let queue = Queue::new(1 << 20);
+        assert_eq!(queue.size(), (0, 0));
+        let (one, two) = (queued("one"), QueuedEnvelope::new(&transaction("GET /")).expect("it can be written"));
+        let bytes = (one.bytes.len() + two.bytes.len()) as u64;
+        assert!(queue.push(one).is_empty() && queue.push(two).is_empty());
+        assert!(matches!(queue.next(&crate::clock::system(), None), Next::Send(_)));
+        assert_eq!(queue.size(), (bytes, 2));
+        queue.finish_delivery(|| ());
+        assert_eq!(queue.size().1, 1);
     }
 
     #[test]

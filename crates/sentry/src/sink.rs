@@ -7,11 +7,10 @@ use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::{Event, Record};
 use cyanotype_telemetry::request::{ActiveSpan, RequestEnd, RequestIdentity};
 use cyanotype_telemetry::settings::Env;
-use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings};
+use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings, SinkCounts};
 use sentry::protocol::client_report::Reason;
 use sentry::{ClientInitGuard, Hub};
 
-use crate::delivery_counts::DeliveryCounts;
 use crate::fallback::Fallback;
 use crate::gate::{self, Gate};
 use crate::items::ItemFilter;
@@ -64,12 +63,6 @@ impl SentrySink {
         let client = Hub::main().client().filter(|_| settings.sentry.logs);
         let logs = client.map(|client| Logs::start(settings.sentry.server_name(), client, fallback.clone()));
         Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions, has_source_context, sessions, logs })
-    }
-
-    /// The number of envelopes by outcome, since the start of the process.
-    #[must_use]
-    pub fn delivery_counts(&self) -> Arc<DeliveryCounts> {
-        Arc::clone(&self.fallback.counts)
     }
 }
 
@@ -158,6 +151,11 @@ impl EventSink for SentrySink {
         self.fallback.apply(snapshot);
         // Last, so that resumed deliveries already use the new policy.
         self.queue.set_paused(!snapshot.may_send());
+    }
+
+    fn counts(&self) -> Option<SinkCounts> {
+        let (queue_bytes, queue_records) = self.queue.size();
+        Some(SinkCounts { queue_bytes, queue_records, ..self.fallback.sink_counts() })
     }
 
     fn store_losses(&self, losses: &Losses) {

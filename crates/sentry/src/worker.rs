@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backoff::Backoff;
+use crate::category::Category;
 use crate::clock::Clock;
 use crate::drain::{DrainOutcome, SpoolDrain};
 use crate::endpoint::Endpoint;
@@ -82,7 +83,7 @@ impl TransportWorker {
             return;
         }
         self.queue.finish_delivery(|| match sent {
-            Ok(()) => self.fallback.counts.sent.add(1),
+            Ok(()) => self.fallback.counts.add_sent(envelope.category),
             Err(why) => self.fallback.undelivered(envelope, &why),
         });
     }
@@ -140,7 +141,7 @@ impl TransportWorker {
         // As in `deliver`, a panic has already been reported.
         let _ = catch_unwind(AssertUnwindSafe(|| match self.drain.send_next(&mut self.endpoint, &self.fallback) {
             Some(DrainOutcome::Sent) => {
-                self.fallback.counts.sent.add(1);
+                self.fallback.counts.add_sent(Category::Event);
                 self.succeeded();
             }
             Some(DrainOutcome::Failed { why, retry_after }) => self.back_off(&why, retry_after),

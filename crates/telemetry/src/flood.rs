@@ -85,6 +85,15 @@ pub(crate) struct FloodLimiter {
     window: Duration,
     hash_state: RandomState,
     windows: Arc<Windows>,
+    /// All reports suppressed since the start.
+    total: Mutex<SuppressedTotals>,
+}
+
+/// The numbers of suppressed records by kind, and of suppressed events, since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct SuppressedTotals {
+    pub records: [u64; Kind::ALL.len()],
+    pub events: u64,
 }
 
 #[derive(Default)]
@@ -160,7 +169,13 @@ impl FloodLimiter {
         };
         let thread = std::thread::Builder::new().name("floods".into()).spawn(work);
         thread.expect("the thread that reports suppressed failures cannot be started");
-        Self { limit: settings.limit, window: settings.window(), hash_state: RandomState::new(), windows }
+        Self {
+            limit: settings.limit,
+            window: settings.window(),
+            hash_state: RandomState::new(),
+            windows,
+            total: Mutex::default(),
+        }
     }
 
     /// Whether to record this report. If not, it is counted as a record of this kind, as an event, or both.
@@ -203,12 +218,22 @@ impl FloodLimiter {
                 suppressed.records[kind as usize] += 1;
             }
             suppressed.events += u64::from(event);
+            let mut total = self.total.lock();
+            if let Some(kind) = record {
+                total.records[kind as usize] += 1;
+            }
+            total.events += u64::from(event);
         }
         drop(state);
         if is_thread_needed {
             self.windows.changed.notify_all();
         }
         allowed
+    }
+
+    /// What was suppressed since the start.
+    pub(crate) fn totals(&self) -> SuppressedTotals {
+        *self.total.lock()
     }
 
     /// Closes all windows and returns their counts.
@@ -287,7 +312,13 @@ mod tests {
 
     /// A limiter without its thread, so that a test can wait for the end of a window itself.
     fn without_thread(window: Duration) -> FloodLimiter {
-        FloodLimiter { limit: 3, window, hash_state: RandomState::new(), windows: Arc::default() }
+        FloodLimiter {
+            limit: 3,
+            window,
+            hash_state: RandomState::new(),
+            windows: Arc::default(),
+            total: Mutex::default(),
+        }
     }
 
     const LONG: Duration = Duration::from_secs(3600);
@@ -340,6 +371,11 @@ mod tests {
         assert_eq!(ended[0].records, [(Kind::Line, 1), (Kind::Uncaught, 2)]);
         assert_eq!(ended[0].events, 3);
         assert!(limiter.close_all().is_empty());
+        let totals = limiter.totals();
+        assert_eq!(
+            (totals.records[Kind::Line as usize], totals.records[Kind::Uncaught as usize], totals.events),
+            (1, 2, 3)
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::identity::{ActiveSpan, RequestIdentity};
 use crate::losses::Losses;
 use crate::outcome::RequestEnd;
 use crate::record::{Event, Record, ResponseRecord};
+use crate::sink_counts::SinkCounts;
 
 /// A sink for records. It receives those that the destination table sends to stderr.
 ///
@@ -26,6 +27,11 @@ pub trait RecordSink: Send + Sync {
     /// Applies the effective policy. Called at start, and after each change.
     fn apply(&self, snapshot: &Arc<Snapshot>) {
         let _ = snapshot;
+    }
+
+    /// What the sink has done since the start of the process, if it counts that.
+    fn counts(&self) -> Option<SinkCounts> {
+        None
     }
 }
 
@@ -95,6 +101,11 @@ pub trait EventSink: Send + Sync {
     /// Stores the record sinks' losses at shutdown, to report them at the next start. Called after `flush`.
     fn store_losses(&self, losses: &Losses) {
         let _ = losses;
+    }
+
+    /// What the sink has done since the start of the process, if it counts that. May read from disk.
+    fn counts(&self) -> Option<SinkCounts> {
+        None
     }
 }
 

@@ -19,11 +19,14 @@ pub struct Args {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Name {
     Hangups,
+    RollingRestarts,
 }
 
 /// A soak test.
 struct Soak {
     about: &'static str,
+    /// Cargo's arguments for the test target.
+    target: &'static [&'static str],
     /// The filter that selects its tests.
     tests: &'static str,
     /// The environment variable with the number of repetitions.
@@ -35,10 +38,18 @@ impl Name {
     fn soak(self) -> Soak {
         match self {
             Self::Hangups => Soak {
-                about: "clients that disconnect during a write: every acknowledged write is stored",
+                about: "clients that disconnect during a write: every acknowledged write is stored, on each database",
+                target: &["--test", "system"],
                 tests: "faults::client_disconnects::",
                 variable: "SOAK_HANGUPS",
                 count: 10_000,
+            },
+            Self::RollingRestarts => Soak {
+                about: "rolling restarts of two processes behind haproxy, under load: no request fails",
+                target: &["--features", "system-tests/platform", "--test", "platform"],
+                tests: "rolling_restarts::",
+                variable: "SOAK_ROLLING_RESTARTS",
+                count: 100,
             },
         }
     }
@@ -46,10 +57,10 @@ impl Name {
 
 pub fn run(args: &Args) -> Result<(), String> {
     let Some(name) = args.name else { return print::answer(&list()) };
-    let Soak { tests, variable, count, .. } = name.soak();
+    let Soak { target, tests, variable, count, .. } = name.soak();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
-    command.args(["test", "--package", "system-tests", "--test", "system", "--locked", "--", tests, "--nocapture"]);
+    command.args(["test", "--package", "system-tests", "--locked"]).args(target).args(["--", tests, "--nocapture"]);
     command.env(variable, args.count.unwrap_or(count).to_string()).current_dir(scratch::workspace());
     let ended = command.status().map_err(|error| format!("cannot run cargo: {error}"))?;
     if ended.success() { Ok(()) } else { Err(format!("the tests {tests} failed ({ended}); see the output above")) }
@@ -59,7 +70,7 @@ fn list() -> String {
     let line = |name: &Name| {
         let Soak { about, count, .. } = name.soak();
         let name = name.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        format!("{name}  {about} ({count} on each database)")
+        format!("{name}  {about} ({count})")
     };
     Name::value_variants().iter().map(line).collect::<Vec<_>>().join("\n")
 }

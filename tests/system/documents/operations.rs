@@ -194,6 +194,17 @@ const FAULTS: &[Fault] = &[
         tests: &["database::schema_version::a_downgrade_reports_the_schemas_version_on_postgres"],
     },
     Fault {
+        fault: "migrations are pending, and `database.migrate_at_start` is false",
+        effect: "The start is refused with exit status 69 after a second: a start after the migration succeeds. The message has the \
+                 versions by blueprint.",
+        counted: "–",
+        action: "Run `app db migrate` with the same settings.",
+        tests: &[
+            "database::separate_migrations::a_start_waits_for_the_migrations_of_the_command",
+            "database::separate_migrations::a_running_service_is_not_disturbed_by_a_migration",
+        ],
+    },
+    Fault {
         fault: "an invalid setting at startup",
         effect: "One message on stderr, no JSON: the key, the layer that set it, and what is allowed. Exit status 78; supervisord \
                  does not try again.",
@@ -299,6 +310,17 @@ const FAULTS: &[Fault] = &[
         tests: &["faults::stderr_reader::sigkill_loses_at_most_the_queue"],
     },
     Fault {
+        fault: "a stop or a restart while a load balancer sends requests",
+        effect: "For `server.drain_s` readiness is 503, and requests are still answered, each with `connection: close`. Then connections are refused.",
+        counted: "Nothing if the balancer notices within `server.drain_s`. Otherwise requests that arrive on a connection as it is closed; the service never sees them.",
+        action: "Set `server.drain_s` to more than the balancer's checks take to fail (see Shutdown).",
+        tests: &[
+            "drain::a_draining_service_is_live_and_not_ready_and_serves",
+            "drain::each_answer_during_the_drain_closes_its_connection",
+            "drain::the_listener_closes_while_requests_finish",
+        ],
+    },
+    Fault {
         fault: "SIGTERM while a transaction outlasts its share of the shutdown",
         effect: "Shutdown waits for it as for a request, then rolls it back; a `service` warning.",
         counted: "`rolled_back`.",
@@ -331,16 +353,20 @@ const EXIT_STATUSES: &[(u8, &str, &str)] = &[
     (
         1,
         "commands",
-        "the result is negative: the service refused the change, the fleet is incomplete, `redact check` found something, the test event did not arrive, there is no such user",
+        "the result is negative: the service refused the change, the fleet is incomplete, `redact check` found something, the test event did not arrive, there is no such user, `health`: not live or not ready, `db status`: not current, `db backup`: the file cannot be written",
     ),
     (2, "commands", "wrong usage of the command line"),
     (66, "commands", "the input cannot be read: the file of `redact check`"),
     (
         69,
         "service",
-        "something is unavailable that may be there at the next start: the database, a port, the socket, a blueprint's start",
+        "something is unavailable that may be there at the next start: the database, a migration, a port, the socket, a blueprint's start",
     ),
-    (69, "commands", "the running service or the database cannot be reached"),
+    (
+        69,
+        "commands",
+        "the running service (except by `health`) or the database cannot be reached, or a migration failed",
+    ),
     (
         70,
         "service and commands",
@@ -353,8 +379,8 @@ const EXIT_STATUSES: &[(u8, &str, &str)] = &[
 const SIGNALS: &[(&str, &str)] = &[
     (
         "SIGTERM",
-        "shuts down gracefully, also while the service starts; a second one, or SIGINT or SIGQUIT, ends the process at once with \
-         exit status 1",
+        "shuts down gracefully, after `server.drain_s`, also while the service starts, then without a drain; a second one, or SIGINT \
+         or SIGQUIT, ends the process at once with exit status 1, also during the drain",
     ),
     ("SIGINT", "as SIGTERM"),
     ("SIGQUIT", "as SIGTERM"),
@@ -434,7 +460,7 @@ fn the_signals_are_those_of_the_code() {
 /// The table is the one that documents the code; a unit test beside it holds the figures.
 #[test]
 fn the_shutdown_budget_is_that_of_the_code() {
-    let source = scratch::read(&scratch::workspace().join("crates/core/src/server/shutdown.rs"));
+    let source = scratch::read(&scratch::workspace().join("crates/core/src/server/shutdown_budget.rs"));
     let table = source.lines().filter_map(|line| line.trim().strip_prefix("/// |"));
     let table: String = table.map(|row| format!("|{row}\n")).collect();
     assert!(table.lines().count() > 3, "the shutdown budget's documentation has a table");

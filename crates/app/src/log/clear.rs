@@ -5,9 +5,9 @@ use cyanotype::settings::Settings;
 use hyper::Method;
 use serde_json::json;
 
-use super::client::Client;
 use super::set::path_segment;
 use super::view::State;
+use crate::client::Client;
 use crate::error::CommandError;
 use crate::operator;
 use crate::print::{print, to_json};

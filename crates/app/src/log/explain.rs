@@ -5,8 +5,8 @@ use cyanotype::explanation::{Explanation, KINDS};
 use cyanotype::settings::{Env, Mode, Settings};
 use cyanotype::{Destinations, ExplainOutput, Level, Policy, StackPlacement, ToSentry};
 
-use super::client::Client;
 use super::view::{State, read, text};
+use crate::client::Client;
 use crate::error::CommandError;
 use crate::print::{columns, print, to_json};
 

@@ -7,8 +7,8 @@ use cyanotype::settings::Settings;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::Client;
 use super::view::read;
+use crate::client::Client;
 use crate::error::CommandError;
 use crate::print::{print, print_error, to_json};
 

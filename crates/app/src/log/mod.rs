@@ -1,7 +1,6 @@
 //! `app log`: explains what is logged, and changes it in the running service.
 
 mod clear;
-mod client;
 mod expiry;
 mod explain;
 mod fleet;

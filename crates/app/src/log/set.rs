@@ -7,10 +7,10 @@ use cyanotype::settings::Settings;
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
-use super::client::Client;
 use super::fleet;
 use super::preview::Preview;
 use super::view::{Override, read};
+use crate::client::Client;
 use crate::error::CommandError;
 use crate::operator;
 use crate::print::{print, print_error, to_json};

@@ -2,9 +2,9 @@
 
 use cyanotype::settings::Settings;
 
-use super::client::Client;
 use super::expiry;
 use super::view::{State, read};
+use crate::client::Client;
 use crate::error::CommandError;
 use crate::print::{columns, print, to_json};
 

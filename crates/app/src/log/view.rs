@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::client::Client;
 use super::expiry;
+use crate::client::Client;
 use crate::error::CommandError;
 
 /// `GET /log`.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use cyanotype::settings::Settings;
 use serde_json::Value;
 
-use super::client::Client;
 use super::expiry;
 use super::view::{State, read};
+use crate::client::Client;
 use crate::error::CommandError;
 use crate::print::print_error;
 

@@ -18,6 +18,8 @@ pub(crate) const PATHS: [&str; 2] = [DOCUMENT, UI];
 const DOCUMENT: &str = "/openapi.json";
 pub(crate) const UI: &str = "/docs";
 const UI_FILES: &str = "/docs/{file:.*}";
+/// The patterns of their routes.
+pub(crate) const PATTERNS: [&str; 3] = [DOCUMENT, UI, UI_FILES];
 
 /// Content security policy of Swagger UI: it runs only its own scripts, and they set inline styles.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'self'; \
@@ -25,9 +27,7 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
 
 /// Logs only metadata: the content is public and the same for all clients.
 pub(crate) fn response_log() -> ResponseLogRules {
-    [DOCUMENT, UI, UI_FILES]
-        .into_iter()
-        .fold(ResponseLogRules::default(), |rules, route| rules.route(route, ResponseLog::Metadata))
+    PATTERNS.into_iter().fold(ResponseLogRules::default(), |rules, route| rules.route(route, ResponseLog::Metadata))
 }
 
 /// The serialized document.

@@ -61,6 +61,11 @@ pub(crate) async fn collect_and_check(
     Ok((routes, rules))
 }
 
+/// The patterns of all routes of the API listener: those of blueprints, and the OpenAPI document's.
+pub(crate) fn patterns(routes: &[RouteInfo]) -> Vec<String> {
+    routes.iter().map(|route| route.path.clone()).chain(pages::PATTERNS.map(str::to_owned)).collect()
+}
+
 /// actix-web's note on a route that another one shadows.
 const HIDDEN: &str = "shadowed_by_route";
 

@@ -13,6 +13,7 @@ use super::executor::{Executor, reject_transaction_control};
 use super::migrations::{self, Migrations, Program};
 use super::open_transactions::OpenTransactions;
 use super::options::Options;
+use super::pool::PoolStatus;
 use super::postgres::{self, Postgres};
 use super::row::FromRow;
 use super::sqlite::Sqlite;
@@ -34,18 +35,18 @@ pub(super) enum Connections {
 }
 
 impl Database {
-    /// Opens the database and runs pending migrations. A missing SQLite database is created.
+    /// Opens the database and runs pending migrations, unless the options do not allow that. A missing SQLite database is
+    /// created.
     ///
     /// # Errors
     /// If the database is unreachable, rejects the login, is locked, read-only or not a database, if its schema is too new, or
-    /// if a migration fails.
+    /// if a migration fails or is pending.
     pub(crate) async fn open(
         options: &Options,
         migrations: impl IntoIterator<Item = (&'static str, Migrations)>,
         program: Program,
     ) -> Result<Self> {
-        let own = ("cyanotype", migrations::core::migrations());
-        let migrations = std::iter::once(own).chain(migrations).map(|(name, it)| (name.to_owned(), it)).collect();
+        let migrations = migrations::with_framework(migrations);
         let engine = Engine::of(&options.url).ok_or_else(|| DatabaseError::OpenFailed(not_a_url()))?;
         let connections = match engine {
             Engine::Sqlite => Connections::Sqlite(Sqlite::open(options, migrations, program).await?),
@@ -83,6 +84,14 @@ impl Database {
             }
         };
         tokio::time::timeout(PING_TIMEOUT, ping).await.unwrap_or_else(|_| Err(self.timed_out()))
+    }
+
+    /// The state of the connections.
+    pub(crate) fn pool(&self) -> PoolStatus {
+        match &*self.connections {
+            Connections::Sqlite(sqlite) => sqlite.pool(),
+            Connections::Postgres(postgres) => postgres.pool(),
+        }
     }
 
     /// Waits until no transaction is open, or until the deadline.

@@ -14,9 +14,11 @@ mod engine;
 mod error;
 mod executor;
 mod handle;
+mod maintenance;
 mod migrations;
 mod open_transactions;
 mod options;
+mod pool;
 mod postgres;
 mod row;
 mod sqlite;
@@ -29,11 +31,13 @@ pub(crate) use error::outage_of;
 pub use error::{DatabaseError, DriverError, Outage};
 pub use executor::{Executor, placeholders};
 pub use handle::Database;
-pub use migrations::Migrations;
+pub(crate) use maintenance::{back_up, migrate, migration_status};
 pub(crate) use migrations::Program;
+pub use migrations::{BlueprintMigrations, MigrationInfo, MigrationState, Migrations};
 pub(crate) use open_transactions::OpenTransaction;
 pub(crate) use options::Options;
 pub use row::{FromRow, Row};
+pub use sqlite::{Backup, BackupError, BackupProgress};
 pub use sweeper::ExpiringTable;
 pub(crate) use sweeper::Sweeper;
 pub use transaction::Transaction;
@@ -49,6 +53,7 @@ pub(crate) mod tests {
     pub(crate) async fn in_memory() -> Database {
         let options = Options {
             url: "sqlite::memory:".into(),
+            migrate: true,
             max_connections: 1,
             min_connections: 0,
             acquire_timeout: Duration::from_secs(5),

@@ -8,6 +8,8 @@ use super::engine::Engine;
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub url: String,
+    /// Whether pending migrations run when the database is opened; otherwise they are an error.
+    pub migrate: bool,
     pub max_connections: u32,
     pub min_connections: u32,
     /// Maximum time that a request waits for a connection, and startup for the first one.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::http::{ConnectionType, Method};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use cyanotype_actix::{ClientAddressResolver, request_context};
 use cyanotype_telemetry::{Pipeline, request};
 use futures_util::FutureExt;
@@ -27,7 +27,7 @@ pub(crate) fn with_request_context<S, B>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    let guard = in_flight.begin();
+    let mut guard = in_flight.begin();
     let context = Arc::new(request_context(pipeline, address_resolver, &request));
     normalize_request(&mut request, slash);
     // The synchronous part of the inner call also belongs to the request.
@@ -35,13 +35,21 @@ where
     let headers = headers.clone();
     let request_context = Arc::clone(&context);
     let is_head = context.identity().parts.method == Method::HEAD;
-    let respond = move |response| {
+    let respond = move |response: Result<ServiceResponse<B>, Error>| {
+        match &response {
+            Ok(response) => guard.answer(Some(response.request()), &request_context, response.status()),
+            Err(error) => guard.answer(None, &request_context, error.as_response_error().status_code()),
+        }
         let mut response = headers.apply(response, request_context);
         if guard.must_close_connection() {
-            response = with_head(response, |head| head.set_connection_type(ConnectionType::Close));
+            response = with_head(response, |head| {
+                // The connection of a WebSocket has been upgraded, and ends with it.
+                if head.status != StatusCode::SWITCHING_PROTOCOLS {
+                    head.set_connection_type(ConnectionType::Close);
+                }
+            });
         }
-        response
-            .map(|response: ServiceResponse<B>| response.map_body(|_, body| InFlightBody::new(body, guard, is_head)))
+        response.map(|response| response.map_body(|_, body| InFlightBody::new(body, guard, is_head)))
     };
     request::scope(context, response.map(respond))
 }

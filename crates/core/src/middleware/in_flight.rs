@@ -1,4 +1,5 @@
-//! Counts the requests in flight. The shutdown waits for them, and closes their connections.
+//! Counts the requests in flight, and the durations of those that were answered. The shutdown waits for them, and closes their
+//! connections.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,31 +7,61 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use actix_web::HttpRequest;
 use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
+use cyanotype_telemetry::request::RequestContext;
 use pin_project_lite::pin_project;
+
+use crate::request_metrics::{RequestMetrics, SeriesIndex};
 
 /// How often the shutdown checks for remaining requests.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The requests in flight of a service.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct InFlightRequests(Arc<Counters>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counters {
     count: AtomicUsize,
     stopping: AtomicBool,
+    metrics: RequestMetrics,
 }
 
 /// Counts one request, from its first middleware to the end of its response body.
 #[derive(Debug)]
-pub(crate) struct RequestGuard(Arc<Counters>);
+pub(crate) struct RequestGuard {
+    counters: Arc<Counters>,
+    begun: Instant,
+    /// Where the duration is counted; `None` until there is a response.
+    series: Option<(SeriesIndex, Arc<RequestContext>)>,
+}
 
 impl InFlightRequests {
+    /// Requests to an app with these route patterns.
+    pub(crate) fn new(patterns: impl IntoIterator<Item = String>) -> Self {
+        Self(Arc::new(Counters {
+            count: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+            metrics: RequestMetrics::new(patterns),
+        }))
+    }
+
     pub(crate) fn begin(&self) -> RequestGuard {
         self.0.count.fetch_add(1, Ordering::Relaxed);
-        RequestGuard(Arc::clone(&self.0))
+        RequestGuard { counters: Arc::clone(&self.0), begun: Instant::now(), series: None }
+    }
+
+    /// The number of requests in flight.
+    pub(crate) fn count(&self) -> usize {
+        self.0.count.load(Ordering::Relaxed)
+    }
+
+    /// The durations of the requests that were answered.
+    pub(crate) fn metrics(&self) -> &RequestMetrics {
+        &self.0.metrics
     }
 
     /// Marks the service as stopping: from now on each response closes its connection.
@@ -44,7 +75,7 @@ impl InFlightRequests {
 
     /// Waits until no request is in flight, or the deadline is reached.
     pub(crate) async fn wait(&self, deadline: Instant) {
-        while self.0.count.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+        while self.count() > 0 && Instant::now() < deadline {
             tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
@@ -53,13 +84,24 @@ impl InFlightRequests {
 impl RequestGuard {
     /// Whether the service is stopping, so that the connection must be closed.
     pub(crate) fn must_close_connection(&self) -> bool {
-        self.0.stopping.load(Ordering::Relaxed)
+        self.counters.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Marks the request as answered: its duration counts, even if the client leaves before the end of the body. `request` is `None`
+    /// if its handler panicked.
+    pub(crate) fn answer(&mut self, request: Option<&HttpRequest>, context: &Arc<RequestContext>, status: StatusCode) {
+        let series = self.counters.metrics.series(request, context.identity(), status);
+        self.series = Some((series, Arc::clone(context)));
     }
 }
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
-        self.0.count.fetch_sub(1, Ordering::Relaxed);
+        // Before the request stops being in flight, so that the last metrics of a shutdown include it.
+        if let Some((series, context)) = &self.series {
+            self.counters.metrics.record(*series, self.begun, context.identity());
+        }
+        self.counters.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

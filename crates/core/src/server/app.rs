@@ -69,12 +69,13 @@ pub(crate) struct AppFactory {
 }
 
 impl AppFactory {
-    /// A factory with these settings and the started blueprints.
+    /// A factory with these settings and the started blueprints. `patterns` are those of all routes.
     pub(crate) fn new(
         settings: &Settings,
         pipeline: &'static Pipeline,
         blueprints: Vec<EnabledBlueprint>,
         rules: Rules,
+        patterns: Vec<String>,
         running: &StartedBlueprints,
         api_info: &api::ApiInfo<'_>,
     ) -> Self {
@@ -98,7 +99,7 @@ impl AppFactory {
             pipeline,
             response_log: Config::new(&settings.log, address_resolver.clone(), rules),
             default_headers: DefaultHeaders::new(server),
-            in_flight: InFlightRequests::default(),
+            in_flight: InFlightRequests::new(patterns),
             flags: flags::start(settings, api_info.name, pipeline),
             transactions: sentry::transactions(settings),
             follows_caller: settings.sentry.traces_follow_caller,

@@ -1,30 +1,32 @@
 //! The listeners: they are bound last, and serve until a stop signal.
 
-use std::future::pending;
-use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Instant;
 
 use actix_web::{App, HttpServer};
 use cyanotype_telemetry::{Level, Pipeline, Report};
-use tokio::task::{JoinError, JoinHandle};
 
 use super::app::AppFactory;
 use super::descriptors::DescriptorBudget;
 use super::error::StartError;
+use super::listening_sockets::ListeningSockets;
 use super::management::{self, Health, Management};
 use super::management_api;
+use super::management_listener::ManagementListener;
 use super::reload::Reloader;
+use super::running_server::RunningServer;
 use super::service::Service;
-use super::shutdown::{Shutdown, ShutdownBudget, WORKER_SHUTDOWN};
+use super::shutdown::Shutdown;
+use super::shutdown_budget::{ShutdownBudget, WORKER_SHUTDOWN};
 use super::signals::Signals;
 use super::start_record::log_startup;
-use super::stopped::{Stopped, stop_reason};
+use super::stopped::{StopReason, Stopped};
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, Sweeper};
 use crate::fleet::Fleet;
 use crate::log_control::{self, LogControl, SocketFile, expire_overrides};
+use crate::metrics::Metrics;
 use crate::middleware::routing::serve_head_as_get;
 use crate::settings::Settings;
 
@@ -61,7 +63,9 @@ impl StartedService<'_> {
             Health { database: database.clone(), blueprints: blueprints.clone(), in_flight: in_flight.clone() };
         let document = management_api::document(service.name, service.version);
         let document = document.to_json().expect("a document consists of strings, numbers and maps with string keys");
-        let management = Management { health, log_control, document: document.into() };
+        let program = [service.name, service.version];
+        let metrics = Metrics::new(pipeline, database.clone(), in_flight.clone(), program);
+        let management = Management { health, metrics, log_control, document: document.into() };
         let (host, port) = (settings.management.host.as_str(), settings.management.port);
         let management = HttpServer::new(move || {
             App::new().configure(management::routes(management.clone())).wrap_fn(serve_head_as_get)
@@ -102,12 +106,11 @@ impl StartedService<'_> {
         if let Some(workers) = settings.server.workers {
             api = api.workers(workers);
         }
-        let api = api.bind((host, port)).map_err(|source| StartError::Listen {
-            section: "server",
-            host: host.to_owned(),
-            port,
-            source,
-        })?;
+        let listen_error = |source| StartError::Listen { section: "server", host: host.to_owned(), port, source };
+        let api_sockets = ListeningSockets::bind(host, port).map_err(listen_error)?;
+        for socket in api_sockets.duplicate().map_err(listen_error)? {
+            api = api.listen(socket).map_err(listen_error)?;
+        }
 
         log_startup(service, settings, pipeline, &api.addrs(), &management_addresses, &names, &database);
         if let Some(warning) = descriptors.warning() {
@@ -118,52 +121,32 @@ impl StartedService<'_> {
         // The task ends with the runtime.
         actix_web::rt::spawn(Reloader::new(service, pipeline).run(signals.hangup));
         let expiry = actix_web::rt::spawn(expire_overrides(pipeline));
-        let (api, management) = (api.run(), management.run());
-        let (api_handle, management_handle) = (api.handle(), management.handle());
-        let mut management = Some(actix_web::rt::spawn(management));
-        let mut api = Some(actix_web::rt::spawn(api));
+        let mut api = RunningServer::start("API", api.run());
+        let mut management =
+            ManagementListener { server: RunningServer::start("management", management.run()), socket };
 
-        // A server's task must not be awaited again once it has ended.
-        let (reason, fault) = tokio::select! {
-            signal = signals.stop => stop_reason(signal.ok()),
-            outcome = wait(&mut api) => ("the end of the API server", ended("API", outcome)),
-            outcome = wait(&mut management) => ("the end of the management server", ended("management", outcome)),
+        let reason = tokio::select! {
+            signal = signals.stop => StopReason::signal(signal.ok()),
+            fault = api.ended() => StopReason::fault("the end of the API server", fault),
+            fault = management.server.ended() => StopReason::fault("the end of the management server", fault),
         };
-        let timeout = settings.server.shutdown_timeout();
-        let deadline = Instant::now() + timeout;
+        let budget = ShutdownBudget::of(reason.drain(settings), settings.server.shutdown_timeout());
+        let deadline = Instant::now() + budget.drain + settings.server.shutdown_timeout();
         let shutdown = Shutdown {
             pipeline,
-            reason,
-            budget: ShutdownBudget::of(timeout),
+            reason: reason.name,
+            budget,
             in_flight,
             sweeper,
-            api: (api_handle, api),
+            api,
+            api_sockets,
             database,
             fleet,
             blueprints,
-            management: (management_handle, management),
-            socket,
+            management,
             expiry,
         };
-        let panic = shutdown.run().await;
-        Ok(Stopped { deadline, has_served: true, fault: fault.or(panic) })
+        let (management, fault) = shutdown.run().await;
+        Ok(Stopped { deadline, management: Some(management), fault: reason.fault.or(fault) })
     }
-}
-
-/// Waits for a server to end, and removes its task then.
-async fn wait(server: &mut Option<JoinHandle<io::Result<()>>>) -> Result<io::Result<()>, JoinError> {
-    let Some(task) = server else { return pending().await };
-    let outcome = task.await;
-    *server = None;
-    outcome
-}
-
-/// The fault of a server that ended without a signal.
-fn ended(server: &str, outcome: Result<io::Result<()>, JoinError>) -> Option<String> {
-    let reason = match outcome {
-        Ok(Ok(())) => String::new(),
-        Ok(Err(error)) => format!(": {error}"),
-        Err(error) => format!(": {error}"),
-    };
-    Some(format!("the {server} server has ended{reason}"))
 }

@@ -1,4 +1,4 @@
-//! The management listener: health checks and log control. Its requests are never recorded.
+//! The management listener: health checks, metrics and log control. Its requests are never recorded.
 
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::Database;
 use crate::log_control::LogControl;
+use crate::metrics::{Metrics, metrics};
 use crate::middleware::in_flight::InFlightRequests;
 
 /// The state that health checks query.
@@ -37,6 +38,7 @@ struct Status {
 #[derive(Clone)]
 pub(crate) struct Management {
     pub health: Health,
+    pub metrics: Metrics,
     pub log_control: LogControl,
     /// The OpenAPI document of the listener, as JSON.
     pub document: Bytes,
@@ -44,9 +46,10 @@ pub(crate) struct Management {
 
 pub(crate) fn routes(management: Management) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
-        let Management { health, log_control, document } = management;
-        config.app_data(Data::new(health));
+        let Management { health, metrics: state, log_control, document } = management;
+        config.app_data(Data::new(health)).app_data(Data::new(state));
         config.route("/health/live", web::get().to(live)).route("/health/ready", web::get().to(ready));
+        config.route("/metrics", web::get().to(metrics));
         config.route("/openapi.json", web::get().to(move || api_document(document.clone())));
         log_control.mount(config);
     }

@@ -14,6 +14,7 @@ use crate::log_control::handlers;
     paths(
         management::live,
         management::ready,
+        crate::metrics::metrics,
         handlers::read::show,
         handlers::read::explain,
         handlers::read::fleet,
@@ -23,6 +24,7 @@ use crate::log_control::handlers;
     components(schemas(Problem, FieldError)),
     tags(
         (name = "health", description = "Liveness and readiness of the process"),
+        (name = "metrics", description = "Metrics for Prometheus"),
         (name = "log", description = "What is recorded now, and where records are sent"),
     )
 )]
@@ -34,7 +36,7 @@ pub(super) fn document(name: &str, version: &str) -> Document {
     document.info.title = format!("{name}: management");
     document.info.version = version.to_owned();
     document.info.description = Some(
-        "Health checks and log control of the process. Every error under `/log` is `application/problem+json` \
+        "Health checks, metrics and log control of the process. Every error under `/log` is `application/problem+json` \
          (RFC 9457). Over the Unix socket `management.socket` requests need no token."
             .to_owned(),
     );
@@ -57,10 +59,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_describes_health_checks_and_log_control() {
+    fn the_document_describes_health_checks_metrics_and_log_control() {
         let document = document("shop", "1.0");
         let paths: Vec<&str> = document.paths.paths.keys().map(String::as_str).collect();
-        let expected = ["/health/live", "/health/ready", "/log", "/log/explain", "/log/fleet", "/log/overrides/{id}"];
+        let expected =
+            ["/health/live", "/health/ready", "/metrics", "/log", "/log/explain", "/log/fleet", "/log/overrides/{id}"];
         assert_eq!(paths, expected);
         let put = document.paths.paths["/log/overrides/{id}"].put.as_ref().expect("it is described");
         for status in ["200", "201", "400", "401", "403", "409", "412", "413", "415", "422", "503"] {

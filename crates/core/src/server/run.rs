@@ -10,20 +10,21 @@ use cyanotype_telemetry::panic::{self, Panics};
 use cyanotype_telemetry::{Hooks, Level, Pipeline, Report};
 
 use super::app::AppFactory;
+use super::database::open_database;
 use super::descriptors::DescriptorBudget;
 use super::error::StartError;
 use super::last_words;
 use super::listen::StartedService;
 use super::service::Service;
-use super::shutdown::ShutdownBudget;
+use super::shutdown_budget::ShutdownBudget;
 use super::signals::{Handlers, Signals};
 use super::start_record::report_startup_error;
-use super::stopped::{Stopped, stop_reason};
+use super::stopped::{StopReason, Stopped};
 use crate::blueprint::registry::EnabledBlueprint;
 use crate::blueprint::resources::SharedResources;
 use crate::blueprint::routes;
 use crate::blueprint::started::StartedBlueprints;
-use crate::database::{Database, DatabaseError, Program};
+use crate::database::Database;
 use crate::fleet::Fleet;
 use crate::log_control::LogControl;
 use crate::sentry;
@@ -68,17 +69,6 @@ impl Service {
         in_app::set_workspace_of_caller();
         last_words::main(|| run(self, Handlers::install()))
     }
-
-    /// Runs an operator's command on the database, migrated as at startup; no other part of the service runs.
-    ///
-    /// # Errors
-    /// When the blueprints conflict, the database is unavailable, or the work fails.
-    pub fn with_database<T>(
-        &self,
-        work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
-    ) -> Result<T, StartError> {
-        run_with_database(self, work)
-    }
 }
 
 fn run(mut service: Service, handlers: io::Result<Handlers>) -> ExitCode {
@@ -102,17 +92,26 @@ fn run(mut service: Service, handlers: io::Result<Handlers>) -> ExitCode {
             Ok(stopped) => stopped,
             Err(payload) => Err(StartError::panicked(&*payload)),
         };
-        if !matches!(stopped, Ok(Stopped { has_served: true, .. })) {
-            // It would wait for threads that may be blocked, such as one that waits for a lock of SQLite.
-            std::mem::forget(runtime);
+        match stopped {
+            Ok(Stopped { deadline, management: Some(management), fault }) => {
+                Ok((deadline, fault, Some((management, runtime))))
+            }
+            stopped => {
+                // It would wait for threads that may be blocked, such as one that waits for a lock of SQLite.
+                std::mem::forget(runtime);
+                stopped.map(|Stopped { deadline, fault, .. }| (deadline, fault, None))
+            }
         }
-        stopped
     });
     match served {
-        Ok(Stopped { deadline, fault, .. }) => {
+        Ok((deadline, fault, management)) => {
             let error = fault.map(StartError::Fault);
             error.iter().for_each(|error| report_startup_error(pipeline, &settings, error, deadline));
             pipeline.finish(deadline);
+            // Last: health checks are answered until the process ends.
+            if let Some((management, runtime)) = management {
+                runtime.block_on(management.stop());
+            }
             error.map_or(ExitCode::SUCCESS, |error| error.exit_code())
         }
         Err(error) => refuse_start(pipeline, &settings, &error),
@@ -161,7 +160,7 @@ async fn serve_until_stopped(
             return Ok(stop_before_serving(settings, pipeline, signal.ok(), Some((blueprints, database))).await);
         }
     }
-    let blueprint_share = ShutdownBudget::of(settings.server.shutdown_timeout()).blueprints;
+    let blueprint_share = ShutdownBudget::of(Duration::ZERO, settings.server.shutdown_timeout()).blueprints;
     let fleet = match Fleet::start(&database, pipeline, settings.log.override_poll()).await {
         Ok(fleet) => fleet,
         Err(error) => {
@@ -169,7 +168,8 @@ async fn serve_until_stopped(
             return Err(StartError::Database(error));
         }
     };
-    let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.api_info(settings));
+    let patterns = routes::patterns(&routes);
+    let app = AppFactory::new(settings, pipeline, enabled, rules, patterns, &blueprints, &service.api_info(settings));
     let compiled_in = service.blueprints.iter().map(|it| it.blueprint.name()).collect();
     let log_control = LogControl::new(settings, pipeline, fleet.clone(), compiled_in, routes);
     let started = StartedService {
@@ -200,38 +200,13 @@ async fn stop_before_serving(
 ) -> Stopped {
     let timeout = settings.server.shutdown_timeout();
     let deadline = Instant::now() + timeout;
-    let (name, no_signal) = stop_reason(signal);
+    let StopReason { name, fault } = StopReason::signal(signal);
     pipeline.report(Report::service(Level::Info, format!("stopping on {name}")));
     let mut panic = None;
     if let Some((blueprints, database)) = started {
-        panic = blueprints.stop(ShutdownBudget::of(timeout).blueprints).await;
+        panic = blueprints.stop(ShutdownBudget::of(Duration::ZERO, timeout).blueprints).await;
         database.close();
     }
     pipeline.report(Report::service(Level::Info, "stopped"));
-    Stopped { deadline, has_served: false, fault: no_signal.or(panic) }
-}
-
-async fn open_database(
-    service: &Service,
-    settings: &Settings,
-    enabled: &[EnabledBlueprint],
-) -> Result<Database, StartError> {
-    let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
-    let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
-    let program = Program { name: service.name, version: service.version };
-    Database::open(&(&settings.database).into(), migrations, program).await.map_err(StartError::Database)
-}
-
-/// Runs a command's work on the database, without the rest of the service.
-fn run_with_database<T>(
-    service: &Service,
-    work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
-) -> Result<T, StartError> {
-    let (settings, enabled) = service.select_enabled()?;
-    actix_web::rt::System::new().block_on(async {
-        let database = open_database(service, &settings, &enabled).await?;
-        let result = work(database.clone()).await;
-        database.close();
-        result.map_err(StartError::Database)
-    })
+    Stopped { deadline, management: None, fault: fault.or(panic) }
 }

@@ -13,6 +13,10 @@ section! {
         /// can be shared by several machines, and missing parts are taken from the PG… environment variables
         #[setting(Url, default = "sqlite://data/cyanotype.db", env = "DATABASE_URL", check = check_url)]
         pub url: String,
+        /// whether the start runs pending migrations; if false, a start with pending migrations is refused until `app db migrate`
+        /// has run them; a database in memory is always migrated
+        #[setting(Bool, default = true)]
+        pub migrate_at_start: bool,
         /// maximum number of PostgreSQL connections of this process; SQLite always uses one connection for writes and one per
         /// thread for reads
         #[setting(Integer(1, 10_000), default = 8)]

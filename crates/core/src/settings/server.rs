@@ -20,7 +20,12 @@ section! {
         /// number of worker threads; one per CPU core when unset
         #[setting(Integer(1, 1024))]
         pub workers: Option<usize>,
-        /// maximum time in seconds from the stop signal to the exit, including requests in flight and the flush of both sinks
+        /// time in seconds for which the service still accepts and answers requests after the stop signal, while /health/ready is
+        /// 503, so that load balancers stop sending requests before connections are refused; longer than their checks take
+        #[setting(Integer(0, 3600), default = 0)]
+        drain_s: u64,
+        /// maximum time in seconds from the stop signal, or the end of server.drain_s, to the exit, including requests in flight
+        /// and the flush of both sinks
         #[setting(Integer(1, 3600), default = 8)]
         shutdown_timeout_s: u64,
         /// Trusted proxies, and the header in which they send the client's address.
@@ -70,7 +75,13 @@ section! {
 }
 
 impl ServerSettings {
-    /// Maximum time from the stop signal to the end of the process.
+    /// Time from the stop signal to the end of accepting connections.
+    #[must_use]
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_s)
+    }
+
+    /// Maximum time from the stop signal, or the end of the [drain](Self::drain), to the end of the process.
     #[must_use]
     pub fn shutdown_timeout(&self) -> Duration {
         Duration::from_secs(self.shutdown_timeout_s)

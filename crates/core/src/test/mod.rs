@@ -136,7 +136,7 @@ impl TestServiceBuilder {
         let sinks = Sinks::none().record(memory.clone()).event(memory);
         let pipeline = cyanotype_telemetry::start(&settings.telemetry(), Hooks::default(), sinks, Panics::InRequests);
         let registered = routes::collect_and_check(&settings, &enabled).await;
-        let (_, rules) = registered.unwrap_or_else(|why| panic!("{why}"));
+        let (routes, rules) = registered.unwrap_or_else(|why| panic!("{why}"));
         let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
         let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
         let database = Database::open(&(&settings.database).into(), migrations, PROGRAM)
@@ -145,7 +145,7 @@ impl TestServiceBuilder {
         let mut running = StartedBlueprints::none(SharedResources::new(database));
         running.start(&enabled).await.unwrap_or_else(|why| panic!("{why}"));
         let about = api::ApiInfo { name: "test", version: "0", public_url: None, customize: None };
-        let app = AppFactory::new(&settings, pipeline, enabled, rules, &running, &about);
+        let app = AppFactory::new(&settings, pipeline, enabled, rules, routes::patterns(&routes), &running, &about);
         let app = Rc::new(init_service(app.app()).await);
         let call = move |request: TestRequest| -> CallFuture {
             let app = Rc::clone(&app);

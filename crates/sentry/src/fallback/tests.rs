@@ -210,4 +210,17 @@ fn anything_but_an_event_is_dropped_and_counted() {
     assert_eq!(test.sink.messages(), expected);
     let counts = &test.fallback.counts;
     assert_eq!((counts.limited.get(), counts.refused.get(), counts.spooled.get()), (2, 2, 1));
+    counts.add_sent(Category::Event);
+    counts.add_sent(Category::Log);
+    test.fallback.drop_item("attachment", &transaction("GET /"));
+    let counts = test.fallback.sink_counts();
+    let of = |kind: &str| {
+        let record = counts.records.iter().find(|record| record.kind == kind).expect("every kind is counted");
+        [record.written, record.dropped]
+    };
+    assert_eq!([of("transaction"), of("event"), of("log_item"), of("attachment")], [[0, 4], [1, 0], [1, 0], [0, 1]]);
+    let deliveries = counts.deliveries.expect("they are counted");
+    assert_eq!((deliveries.sent, deliveries.limited, deliveries.refused, deliveries.spooled), (2, 2, 2, 1));
+    assert_eq!(deliveries.spool_bytes, size("one"));
+    assert!(deliveries.spool_oldest.is_some());
 }

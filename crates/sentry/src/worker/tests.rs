@@ -195,7 +195,7 @@ fn failures_of_transactions_never_delay_events() {
     delivery.send_transaction("GET /3");
     delivery.wait_idle();
     delivery.assert_received(&["GET /1", "one", "GET /3"]);
-    assert_eq!((dir.files().len(), delivery.transport.fallback.counts.sent.get()), (0, 2));
+    assert_eq!((dir.files().len(), delivery.transport.fallback.counts.sent(Category::Event)), (0, 2));
 }
 
 #[test]

@@ -72,6 +72,12 @@ impl RequestIdentity {
         self.trace_id.get_or_init(Uuid::new_v4).simple()
     }
 
+    /// The trace id, if the caller sent one or something has read it: a record, an event or an outgoing request.
+    #[must_use]
+    pub fn known_trace_id(&self) -> Option<Simple> {
+        self.trace_id.get().map(|id| id.simple())
+    }
+
     /// The id of the request's own span in its trace.
     #[must_use]
     pub fn span_id(&self) -> SpanId {
@@ -107,6 +113,12 @@ impl RequestIdentity {
     #[must_use]
     pub fn route(&self) -> Option<&str> {
         self.route.get()?.as_deref()
+    }
+
+    /// The result of the response log's look-up, which may be that no route matches; `None` before it.
+    #[must_use]
+    pub fn looked_up_route(&self) -> Option<Option<&str>> {
+        self.route.get().map(Option::as_deref)
     }
 
     /// Sets the route pattern. Later calls have no effect.

@@ -2,6 +2,7 @@
 //! the panic hook send reports to it.
 
 mod changes;
+mod counts;
 mod debug_request;
 mod decision;
 #[cfg(test)]

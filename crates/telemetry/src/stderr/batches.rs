@@ -8,6 +8,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::level::Level;
 use crate::policy::Kind;
+use crate::sink_counts::{self, RecordCounts, SinkCounts};
 
 /// The maximum size of one write, in bytes: the capacity of the pipe, and the size of one read by supervisord.
 pub(super) const MAX_BATCH: usize = 1 << 17;
@@ -56,7 +57,12 @@ struct State {
     queued: usize,
     /// Records that the writer has taken, but not written yet.
     in_flight: Counts,
+    /// Dropped records that no record of loss has counted yet.
     dropped: Counts,
+    /// All records dropped since the start.
+    total_dropped: Counts,
+    /// All records written since the start.
+    total_written: Counts,
     /// Whether the writer is awake, and will take the next line without a wake-up.
     writer_awake: bool,
 }
@@ -76,7 +82,7 @@ impl Batches {
         };
         let mut state = self.state.lock();
         if state.queued + line.len() + LINE_OVERHEAD > limit {
-            state.dropped[kind as usize] += 1;
+            state.drop_record(kind);
             return false;
         }
         state.append(kind, line);
@@ -97,8 +103,12 @@ impl Batches {
     /// Completes a batch from [`Self::take`]; `lost` are the kinds of its lines that were not written.
     pub(super) fn complete(&self, charge: usize, mut batch: Batch, lost: impl Iterator<Item = Kind>) {
         let mut state = self.state.lock();
-        lost.for_each(|kind| state.dropped[kind as usize] += 1);
-        state.in_flight = Counts::default();
+        let mut written = std::mem::take(&mut state.in_flight);
+        for kind in lost {
+            written[kind as usize] -= 1;
+            state.drop_record(kind);
+        }
+        add(&mut state.total_written, &written);
         state.queued -= charge;
         batch.bytes.clear();
         batch.lines.clear();
@@ -117,6 +127,28 @@ impl Batches {
         self.state.lock().waiting.iter().map(|batch| batch.bytes.len()).sum::<usize>() >= MAX_BATCH / 2
     }
 
+    /// Counts a record of loss, which the writer writes itself.
+    pub(super) fn count_written_loss_record(&self) {
+        self.state.lock().total_written[Kind::Service as usize] += 1;
+    }
+
+    /// The counts since the start, and what waits.
+    pub(super) fn counts(&self) -> SinkCounts {
+        let state = self.state.lock();
+        let waiting = state.waiting.iter().map(|batch| batch.lines.len() as u64).sum::<u64>();
+        SinkCounts {
+            records: sink_counts::by_kind(|kind| RecordCounts {
+                written: state.total_written[kind as usize],
+                dropped: state.total_dropped[kind as usize],
+                ..RecordCounts::default()
+            }),
+            queue_bytes: state.queued as u64,
+            queue_records: waiting + state.in_flight.iter().sum::<u64>(),
+            ..SinkCounts::default()
+        }
+    }
+
+    /// Returns dropped records, which the next record of loss counts, because this one could not be written.
     pub(super) fn count_dropped(&self, counts: &[(Kind, u64)]) {
         let mut state = self.state.lock();
         counts.iter().for_each(|(kind, count)| state.dropped[*kind as usize] += count);
@@ -155,6 +187,11 @@ impl State {
         by_kind(&counts)
     }
 
+    fn drop_record(&mut self, kind: Kind) {
+        self.dropped[kind as usize] += 1;
+        self.total_dropped[kind as usize] += 1;
+    }
+
     fn append(&mut self, kind: Kind, line: &[u8]) {
         if !self.waiting.back().is_some_and(|batch| batch.has_room(line)) {
             let batch =
@@ -166,6 +203,10 @@ impl State {
         batch.lines.push((kind, batch.bytes.len()));
         self.queued += line.len() + LINE_OVERHEAD;
     }
+}
+
+fn add(total: &mut Counts, more: &Counts) {
+    total.iter_mut().zip(more).for_each(|(total, more)| *total += more);
 }
 
 fn by_kind(counts: &Counts) -> Vec<(Kind, u64)> {
@@ -286,6 +327,37 @@ mod tests {
         assert_eq!(batches.take_dropped(), None);
         take(&batches);
         assert_eq!(batches.wait_drained(Instant::now()), (true, vec![]));
+    }
+
+    #[test]
+    fn the_totals_remain_when_losses_are_reported() {
+        let batches = Batches::new(400);
+        for kind in [Kind::Line, Kind::Service, Kind::Line] {
+            batches.push(kind, Level::Info, b"taken");
+        }
+        let batch = batches.take().expect("three lines are queued");
+        batches.push(Kind::Response, Level::Info, b"waiting");
+        batches.push(Kind::Response, Level::Info, &[b'x'; 400]);
+        let counts = batches.counts();
+        assert_eq!((counts.queue_bytes, counts.queue_records), ((22 + 4 * LINE_OVERHEAD) as u64, 4));
+        batches.complete(batch.charge(), batch, [Kind::Line].into_iter());
+        let losses = batches.take_dropped().expect("two records are dropped");
+        // The record of loss cannot be written, and the next one counts the same records.
+        batches.count_dropped(&losses);
+        batches.take_dropped();
+        batches.count_written_loss_record();
+        take(&batches);
+        let counts = batches.counts();
+        let of = |kind: Kind| {
+            let record =
+                counts.records.iter().find(|record| record.kind == kind.as_str()).expect("every kind is counted");
+            [record.written, record.dropped]
+        };
+        assert_eq!(
+            [of(Kind::Line), of(Kind::Response), of(Kind::Service), of(Kind::Message)],
+            [[1, 1], [1, 1], [2, 0], [0, 0]]
+        );
+        assert_eq!((counts.queue_bytes, counts.queue_records), (0, 0));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::losses::Losses;
 use crate::policy::Kind;
 use crate::record::{Record, ResponseRecord};
 use crate::settings::Settings;
+use crate::sink_counts::SinkCounts;
 use crate::sinks::{RecordSink, Sinks};
 use buffer::with_line;
 use queue::Queue;
@@ -75,5 +76,9 @@ impl RecordSink for StderrSink {
 
     fn apply(&self, snapshot: &Arc<Snapshot>) {
         self.queue.set_silent(!snapshot.may_record());
+    }
+
+    fn counts(&self) -> Option<SinkCounts> {
+        Some(SinkCounts { sink: "stderr", ..self.queue.counts() })
     }
 }

@@ -15,6 +15,7 @@ use super::batches::Batches;
 use super::writer::Writer;
 use crate::level::Level;
 use crate::policy::Kind;
+use crate::sink_counts::SinkCounts;
 
 /// The capacity of the wake-up channel. The writer receives each wake-up before it sleeps again.
 const MAX_WAKES: usize = 2;
@@ -49,6 +50,11 @@ impl Queue {
     /// Defers the record of losses while nothing is recorded.
     pub(super) fn set_silent(&self, silent: bool) {
         self.batches.set_silent(silent);
+    }
+
+    /// The counts since the start, and what waits.
+    pub(super) fn counts(&self) -> SinkCounts {
+        self.batches.counts()
     }
 
     /// Waits until all lines are written, at most until the deadline. Nothing is written after that; returns the undelivered

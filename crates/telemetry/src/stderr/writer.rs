@@ -113,8 +113,9 @@ impl<W: Write, F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F, W> {
         }
         let Some(counts) = self.batches.take_dropped() else { return };
         let line = (self.loss_line)(&counts);
-        if !is_delivered(line.len(), self.write_bytes(&line, 1)) {
-            self.batches.count_dropped(&counts);
+        match is_delivered(line.len(), self.write_bytes(&line, 1)) {
+            true => self.batches.count_written_loss_record(),
+            false => self.batches.count_dropped(&counts),
         }
     }
 }

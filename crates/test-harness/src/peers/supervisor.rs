@@ -75,6 +75,23 @@ impl Supervisor {
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
 
+    /// Runs a shell script in which `supervisorctl` is the one of this supervisord, and returns its output.
+    ///
+    /// # Panics
+    /// When a command of the script fails.
+    #[track_caller]
+    pub fn shell(&self, script: &str) -> String {
+        const SUPERVISORCTL: &str = r#"supervisorctl() { "$0" -m supervisor.supervisorctl -c "$1" "$@"; }"#;
+        let definition = SUPERVISORCTL.replace("$1", &self.conf.display().to_string());
+        let mut command = Command::new("sh");
+        command.arg("-euc").arg(format!("{definition}\n{script}")).arg(venv::python());
+        command.env_clear().envs(self.env.iter().cloned());
+        let output = command.output().expect("`sh` is needed");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{}: {text}", output.status);
+        text
+    }
+
     /// A program's state: `RUNNING`, `FATAL` …
     #[track_caller]
     pub fn status(&self, program: &str) -> String {

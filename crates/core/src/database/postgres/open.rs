@@ -1,49 +1,82 @@
-//! The first connection: checks the server and runs the migrations.
+//! The first connection: checks the server, and runs or checks the migrations.
 
 use std::error::Error as _;
 use std::fmt::Display;
-use std::time::Duration;
 
 use cyanotype_telemetry::failure::chain;
-use tokio_postgres::Config;
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::Client;
 
 use super::super::error::DatabaseError;
-use super::super::migrations::{self, MigrationFailure, NamedMigrations, Program};
+use super::super::migrations::{self, BlueprintMigrations, MigrationFailure, NamedMigrations, Program};
 use super::errors;
+use super::target::Target;
 
 /// Id of the advisory lock that is held during migrations; unlikely to be used by another program.
 const MIGRATION_LOCK: i64 = 0x6379_616e_6f74_7970;
 
+const LOCK: &str = "SELECT pg_advisory_lock($1)";
+
 /// Defines `COLLATE "binary"`, which is built into SQLite; the first migrations use it.
 const COLLATION: &str = r#"CREATE COLLATION IF NOT EXISTS "binary" FROM "C""#;
 
-/// Runs the migrations on a dedicated connection that is closed afterwards: a failed migration or a crashed process leaves no
-/// lock behind.
+/// Runs the migrations. Returns those that ran.
 pub(super) async fn migrate(
     address: &str,
-    config: &Config,
-    connector: &MakeRustlsConnect,
-    limit: Duration,
+    target: &Target,
+    migrations: Vec<NamedMigrations>,
+    program: Program,
+) -> Result<Vec<BlueprintMigrations>, DatabaseError> {
+    let run = async |client: &mut Client| {
+        client.execute(LOCK, &[&MIGRATION_LOCK]).await?;
+        client.batch_execute(COLLATION).await?;
+        migrations::run_on_postgres(client, migrations, program).await
+    };
+    with_connection(address, target, run).await
+}
+
+/// Refuses a database whose schema is not that of this program. Waits for migrations that another process runs.
+pub(super) async fn require_migrated(
+    address: &str,
+    target: &Target,
     migrations: Vec<NamedMigrations>,
     program: Program,
 ) -> Result<(), DatabaseError> {
+    let check = async |client: &mut Client| {
+        client.execute(LOCK, &[&MIGRATION_LOCK]).await?;
+        let all = migrations::on_postgres(client, migrations).await?;
+        migrations::require_current(&all, program).map_err(MigrationFailure::Complete)
+    };
+    with_connection(address, target, check).await
+}
+
+/// The state of each migration. Waits for nothing.
+pub(super) async fn migration_status(
+    address: &str,
+    target: &Target,
+    migrations: Vec<NamedMigrations>,
+) -> Result<Vec<BlueprintMigrations>, DatabaseError> {
+    with_connection(address, target, async |client| Ok(migrations::on_postgres(client, migrations).await?)).await
+}
+
+/// Works on a dedicated connection that is closed afterwards: a failed migration or a crashed process leaves no lock behind.
+async fn with_connection<T>(
+    address: &str,
+    target: &Target,
+    work: impl AsyncFnOnce(&mut Client) -> Result<T, MigrationFailure>,
+) -> Result<T, DatabaseError> {
+    let Target { config, connector, options } = target;
+    let limit = options.acquire_timeout;
     let failed = |what: &dyn Display| DatabaseError::OpenFailed(format!("the database {address} {what}"));
     let connecting = tokio::time::timeout(limit, config.connect(connector.clone())).await;
     let timed_out = || failed(&format!("did not respond within {} s: check host and port", limit.as_secs()));
     let (mut client, connection) = connecting.map_err(|_| timed_out())?.map_err(|error| failed(&explain(&error)))?;
     #[expect(clippy::disallowed_methods, reason = "a connection at startup, where there is no request")]
     let connection = tokio::spawn(connection);
-    let migrated = async {
-        client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
-        client.batch_execute(COLLATION).await?;
-        migrations::run_on_postgres(&mut client, migrations, program).await
-    };
-    let migrated = migrated.await;
+    let result = work(&mut client).await;
     drop(client);
     // Errors on closing are irrelevant.
     let _ = connection.await;
-    migrated.map_err(|failure| match failure {
+    result.map_err(|failure| match failure {
         MigrationFailure::Complete(error) => error,
         MigrationFailure::Server { what, error } => {
             match chain(&*error).filter_map(|it| it.downcast_ref::<tokio_postgres::Error>()).last() {

@@ -4,6 +4,8 @@
 //! A SQLite statement lasts microseconds and never waits for a network, so moving it to another thread would cost more than
 //! the statement. Only waiting for a write by another process can last long, and that does not block the thread.
 
+mod backup;
+mod backup_file;
 mod open;
 mod statements;
 mod transaction;
@@ -12,17 +14,21 @@ mod url;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::error::{DatabaseError, OutageCause, Result};
-use super::migrations::{NamedMigrations, Program};
+use super::migrations::{BlueprintMigrations, NamedMigrations, Program};
 use super::options::Options;
+use super::pool::PoolStatus;
 use super::row::FromRow;
 use super::value::ToSql;
 
+pub(super) use backup::back_up;
+pub use backup::{Backup, BackupError, BackupProgress};
 use statements::{StatementFailure, Writer, changes, is_busy, rows, rows_if_readonly, statement_error};
 pub(super) use transaction::SqliteTransaction;
 use url::Location;
@@ -36,29 +42,53 @@ pub(super) struct Sqlite {
     parsed: SqliteUrl,
     /// Idle reading connections; at most one per thread that has read concurrently.
     readers: Mutex<Vec<Connection>>,
+    /// The number of reading connections that are open.
+    open_readers: AtomicUsize,
     /// The writing connection; waiters acquire it in order.
     writer: Arc<tokio::sync::Mutex<Connection>>,
+    /// The number of statements and transactions that wait for the writing connection.
+    waiting: AtomicUsize,
     /// Maximum wait for the writing connection, and for a write by another process.
     busy_timeout: Duration,
 }
 
 impl Sqlite {
     pub(super) async fn open(options: &Options, migrations: Vec<NamedMigrations>, program: Program) -> Result<Self> {
-        let url = options.url.clone();
-        let parsed =
-            SqliteUrl::parse(&url).map_err(|why| DatabaseError::OpenFailed(format!("the database URL {why}")))?;
-        let opened = {
-            let (url, parsed) = (url.clone(), parsed.clone());
-            #[expect(clippy::disallowed_methods, reason = "the database opens outside requests")]
-            tokio::task::spawn_blocking(move || open::open(&url, &parsed, migrations, program)).await
-        };
-        let writer = opened.unwrap_or_else(|error| match error.try_into_panic() {
-            // The panic hook has reported it.
-            Ok(payload) => resume_unwind(payload),
-            Err(error) => Err(DatabaseError::OpenFailed(format!("the database {url}: {error}"))),
-        })?;
+        let (url, parsed) = parse(options)?;
+        let migrate = options.migrate;
+        let opening = move |url: &str, parsed: &SqliteUrl| open::open(url, parsed, migrations, program, migrate);
+        let (writer, _) = blocking(&url, &parsed, opening).await?;
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
-        Ok(Self { url, parsed, readers: Mutex::default(), writer, busy_timeout: options.acquire_timeout })
+        Ok(Self {
+            url,
+            parsed,
+            readers: Mutex::default(),
+            open_readers: AtomicUsize::new(0),
+            writer,
+            waiting: AtomicUsize::new(0),
+            busy_timeout: options.acquire_timeout,
+        })
+    }
+
+    /// Runs the migrations, and returns those that ran.
+    pub(super) async fn migrate(
+        options: &Options,
+        migrations: Vec<NamedMigrations>,
+        program: Program,
+    ) -> Result<Vec<BlueprintMigrations>> {
+        let (url, parsed) = parse(options)?;
+        let opening = move |url: &str, parsed: &SqliteUrl| open::open(url, parsed, migrations, program, true);
+        Ok(blocking(&url, &parsed, opening).await?.1)
+    }
+
+    /// The state of each migration.
+    pub(super) async fn migration_status(
+        options: &Options,
+        migrations: Vec<NamedMigrations>,
+    ) -> Result<Vec<BlueprintMigrations>> {
+        let (url, parsed) = parse(options)?;
+        let reading = move |url: &str, parsed: &SqliteUrl| open::migration_status(url, parsed, migrations);
+        blocking(&url, &parsed, reading).await
     }
 
     pub(super) fn url(&self) -> &str {
@@ -92,6 +122,17 @@ impl Sqlite {
         Ok(SqliteTransaction::new(writer))
     }
 
+    pub(super) fn pool(&self) -> PoolStatus {
+        let idle_readers = self.readers.lock().len();
+        let is_writing = self.writer.try_lock().is_err();
+        PoolStatus {
+            max: None,
+            idle: idle_readers + usize::from(!is_writing),
+            used: self.open_readers.load(Ordering::Relaxed).saturating_sub(idle_readers) + usize::from(is_writing),
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
+    }
+
     pub(super) async fn ping(&self) -> Result<()> {
         self.query::<(i64,)>("SELECT 1", &[]).await.map(|_| ())
     }
@@ -105,7 +146,11 @@ impl Sqlite {
         let free = self.readers.lock().pop();
         let reader = match free {
             Some(reader) => reader,
-            None => open::reader(&self.parsed).map_err(|error| self.error(error))?,
+            None => {
+                let reader = open::reader(&self.parsed).map_err(|error| self.error(error))?;
+                self.open_readers.fetch_add(1, Ordering::Relaxed);
+                reader
+            }
         };
         let read = rows_if_readonly(&reader, sql, values);
         self.readers.lock().push(reader);
@@ -113,6 +158,10 @@ impl Sqlite {
     }
 
     async fn writer(&self) -> Result<Writer> {
+        if let Ok(writer) = Arc::clone(&self.writer).try_lock_owned() {
+            return Ok(writer);
+        }
+        let _waiting = Waiting::begin(&self.waiting);
         let waiting = Arc::clone(&self.writer).lock_owned();
         let waited = tokio::time::timeout(self.busy_timeout, waiting).await;
         waited.map_err(|_| DatabaseError::outage(&self.url, OutageCause::WriterBusy, None))
@@ -150,4 +199,42 @@ impl Sqlite {
         }
         statement_error(error)
     }
+}
+
+/// Counts a wait until it ends, also when its future is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn parse(options: &Options) -> Result<(String, SqliteUrl)> {
+    let parsed = SqliteUrl::parse(&options.url);
+    let parsed = parsed.map_err(|why| DatabaseError::OpenFailed(format!("the database URL {why}")))?;
+    Ok((options.url.clone(), parsed))
+}
+
+/// Runs work on the file that can block, on another thread.
+async fn blocking<T: Send + 'static>(
+    url: &str,
+    parsed: &SqliteUrl,
+    work: impl FnOnce(&str, &SqliteUrl) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (own_url, parsed) = (url.to_owned(), parsed.clone());
+    #[expect(clippy::disallowed_methods, reason = "the database opens outside requests")]
+    let done = tokio::task::spawn_blocking(move || work(&own_url, &parsed)).await;
+    done.unwrap_or_else(|error| match error.try_into_panic() {
+        // The panic hook has reported it.
+        Ok(payload) => resume_unwind(payload),
+        Err(error) => Err(DatabaseError::OpenFailed(format!("the database {url}: {error}"))),
+    })
 }

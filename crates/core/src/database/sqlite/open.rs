@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::error::DatabaseError;
-use super::super::migrations::{self, NamedMigrations, Program};
+use super::super::migrations::{self, BlueprintMigrations, NamedMigrations, Program};
 use super::url::{Location, SqliteUrl};
 
 /// The database contains password hashes and personal data: only its owner may read it.
@@ -21,14 +21,19 @@ const READER_BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Number of prepared statements cached on each connection.
 const CACHED_STATEMENTS: usize = 128;
 
-/// Opens the database, runs the migrations, and returns the writing connection. Blocks.
+/// Opens the database, runs the migrations (or, unless `migrate`, refuses a database that lacks some), and returns the writing
+/// connection and the migrations that ran. Blocks.
 pub(super) fn open(
     url: &str,
     parsed: &SqliteUrl,
     migrations: Vec<NamedMigrations>,
     program: Program,
-) -> Result<Connection, DatabaseError> {
+    migrate: bool,
+) -> Result<(Connection, Vec<BlueprintMigrations>), DatabaseError> {
     let failed = |what: String| DatabaseError::OpenFailed(format!("the database {url} {what}"));
+    if !migrate && parsed.is_missing() {
+        migrations::require_current(&migrations::of_missing_sqlite(migrations.clone()), program)?;
+    }
     // Several processes may start at once; only one at a time may set WAL mode and migrate.
     let _lock = match &parsed.location {
         Location::File(path) => Some(prepare(path, parsed.create).map_err(failed)?),
@@ -36,10 +41,30 @@ pub(super) fn open(
     };
     let mut writer = connect(parsed).map_err(|error| failed(explain(&error)))?;
     configure_file(&writer).map_err(|error| failed(explain(&error)))?;
-    migrations::run_on_sqlite(&mut writer, migrations, program)?;
+    // A database in memory is empty at each start.
+    let applied = if migrate || parsed.location == Location::Memory {
+        migrations::run_on_sqlite(&mut writer, migrations, program)?
+    } else {
+        let all = migrations::on_sqlite(&writer, migrations).map_err(|error| failed(explain(&error)))?;
+        migrations::require_current(&all, program)?;
+        Vec::new()
+    };
     // `Sqlite::retry_while_busy` waits without blocking the thread.
     writer.busy_timeout(Duration::ZERO).map_err(|error| failed(explain(&error)))?;
-    Ok(writer)
+    Ok((writer, applied))
+}
+
+/// The state of each migration. A missing database is not created. Blocks.
+pub(super) fn migration_status(
+    url: &str,
+    parsed: &SqliteUrl,
+    migrations: Vec<NamedMigrations>,
+) -> Result<Vec<BlueprintMigrations>, DatabaseError> {
+    if parsed.is_missing() || parsed.location == Location::Memory {
+        return Ok(migrations::of_missing_sqlite(migrations));
+    }
+    let read = reader(parsed).and_then(|connection| migrations::on_sqlite(&connection, migrations));
+    read.map_err(|error| DatabaseError::OpenFailed(format!("the database {url} {}", explain(&error))))
 }
 
 /// Opens another connection to the same file.
@@ -105,7 +130,7 @@ fn lock_file(database: &Path) -> PathBuf {
 }
 
 /// The cause and the remedy.
-fn explain(error: &rusqlite::Error) -> String {
+pub(super) fn explain(error: &rusqlite::Error) -> String {
     use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, NotADatabase, ReadOnly};
     match error.sqlite_error_code() {
         Some(DatabaseBusy | DatabaseLocked) => {

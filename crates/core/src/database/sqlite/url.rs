@@ -31,6 +31,11 @@ pub(in crate::database) struct SqliteUrl {
 }
 
 impl SqliteUrl {
+    /// Whether it names a file that does not exist.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(&self.location, Location::File(path) if !path.exists())
+    }
+
     /// Parses a URL.
     ///
     /// # Errors

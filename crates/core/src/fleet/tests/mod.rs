@@ -51,6 +51,7 @@ impl TestDatabase {
     async fn open(&self) -> Database {
         let options = Options {
             url: self.url(),
+            migrate: true,
             max_connections: 1,
             min_connections: 0,
             acquire_timeout: Duration::from_secs(2),

@@ -1,79 +1,16 @@
-//! Migrations: a directory of SQL files for each engine, which refinery runs at startup, in one process at a time.
+//! Runs migrations, in one process at a time: the callers hold the database's lock.
 //!
-//! Each blueprint has its own history, in `_schema_<blueprint>`. `schema_writers` records the program that last changed a
-//! schema, for the error message of an older program. Version 0.1 stored the history in `_migrations_<blueprint>`: it is
-//! converted, and that table is dropped.
+//! The history of version 0.1 is converted, and its table is dropped.
 
 use refinery::error::Kind;
-use refinery::{Migration, Runner, Target};
+use refinery::{Runner, Target};
 use rusqlite::Connection;
 
-use super::error::DatabaseError;
-
-/// The migrations of a blueprint's tables, for both engines.
-///
-/// [`embed_migrations!`](crate::embed_migrations) embeds them from the files in `migrations/sqlite` and
-/// `migrations/postgres`, named `V1__description.sql`, `V2__…`.
-#[derive(Debug, Clone)]
-pub struct Migrations {
-    sqlite: Vec<Migration>,
-    postgres: Vec<Migration>,
-}
-
-impl Migrations {
-    #[doc(hidden)]
-    #[must_use]
-    pub fn new(sqlite: &Runner, postgres: &Runner) -> Self {
-        Self { sqlite: sqlite.get_migrations().clone(), postgres: postgres.get_migrations().clone() }
-    }
-}
-
-/// Embeds the files in `migrations/sqlite` and `migrations/postgres` of the calling crate, and defines a function
-/// `migrations()` that returns [`Migrations`](crate::Migrations). The crate must depend on `refinery`.
-#[macro_export]
-macro_rules! embed_migrations {
-    () => {
-        mod embedded_migrations {
-            pub(super) mod sqlite {
-                ::refinery::embed_migrations!("migrations/sqlite");
-            }
-            pub(super) mod postgres {
-                ::refinery::embed_migrations!("migrations/postgres");
-            }
-        }
-
-        fn migrations() -> $crate::Migrations {
-            $crate::Migrations::new(
-                &embedded_migrations::sqlite::migrations::runner(),
-                &embedded_migrations::postgres::migrations::runner(),
-            )
-        }
-    };
-}
-
-/// Migrations of the framework's tables.
-pub(super) mod core {
-    mod sqlite {
-        refinery::embed_migrations!("migrations/sqlite");
-    }
-    mod postgres {
-        refinery::embed_migrations!("migrations/postgres");
-    }
-
-    pub(in crate::database) fn migrations() -> super::Migrations {
-        super::Migrations::new(&sqlite::migrations::runner(), &postgres::migrations::runner())
-    }
-}
-
-/// A blueprint's name and migrations; the framework's name is `cyanotype`.
-pub(super) type NamedMigrations = (String, Migrations);
-
-/// The name and version of the program that opens the database.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Program {
-    pub name: &'static str,
-    pub version: &'static str,
-}
+use super::embedded::{NamedMigrations, Program};
+use super::errors::{changed_migration, written_by_newer};
+use super::history::{FIND_WRITER, HistoryTables};
+use super::status::BlueprintMigrations;
+use crate::database::error::DatabaseError;
 
 const CREATE_WRITERS: &str = "CREATE TABLE IF NOT EXISTS schema_writers (
     blueprint TEXT NOT NULL PRIMARY KEY,
@@ -82,51 +19,24 @@ const CREATE_WRITERS: &str = "CREATE TABLE IF NOT EXISTS schema_writers (
 )";
 const RECORD_WRITER: &str = "INSERT INTO schema_writers (blueprint, version, program) VALUES ($1, $2, $3)
     ON CONFLICT (blueprint) DO UPDATE SET version = excluded.version, program = excluded.program";
-const FIND_WRITER: &str = "SELECT program FROM schema_writers WHERE blueprint = $1";
-
-/// The tables with the history of one blueprint.
-struct HistoryTables {
-    /// The current table.
-    history: String,
-    /// The table of version 0.1.
-    legacy: String,
-}
-
-impl HistoryTables {
-    fn new(blueprint: &str) -> Self {
-        let name = blueprint.replace('-', "_");
-        Self { history: format!("_schema_{name}"), legacy: format!("_migrations_{name}") }
-    }
-
-    fn runner(&self, migrations: &[Migration]) -> Runner {
-        let mut runner = Runner::new(migrations);
-        runner.set_migration_table_name(&self.history);
-        runner
-    }
-
-    /// A query for the last migration that version 0.1 ran.
-    fn legacy_version(&self) -> String {
-        format!("SELECT max(version) FROM {} WHERE success", self.legacy)
-    }
-}
-
 fn newest(runner: &Runner) -> i64 {
     runner.get_migrations().iter().map(|it| i64::from(it.version())).max().unwrap_or_default()
 }
 
-/// Migrates a SQLite database; the caller holds the lock that excludes other processes.
-pub(super) fn run_on_sqlite(
+/// Migrates a SQLite database; the caller holds the lock that excludes other processes. Returns the migrations that ran.
+pub(in crate::database) fn run_on_sqlite(
     connection: &mut Connection,
     migrations: Vec<NamedMigrations>,
     program: Program,
-) -> Result<(), DatabaseError> {
+) -> Result<Vec<BlueprintMigrations>, DatabaseError> {
     let sql_failed = |error: rusqlite::Error| DatabaseError::OpenFailed(format!("the migrations failed: {error}"));
     connection.execute_batch(CREATE_WRITERS).map_err(sql_failed)?;
     // A migration that rebuilds a table drops it temporarily; with foreign keys enabled that would delete referring rows.
     connection.execute_batch("PRAGMA foreign_keys = OFF").map_err(sql_failed)?;
+    let mut all_applied = Vec::new();
     for (blueprint, migrations) in migrations {
         let tables = HistoryTables::new(&blueprint);
-        let runner = tables.runner(&migrations.sqlite);
+        let runner = tables.runner(migrations.sqlite());
         let failed = |error: refinery::Error, writer| migration_error(&blueprint, program, &runner, &error, writer);
         let has_legacy = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
         let has_legacy =
@@ -136,7 +46,7 @@ pub(super) fn run_on_sqlite(
                 connection.query_row(&tables.legacy_version(), [], |row| row.get(0)).map_err(sql_failed)?;
             if let Some(target) = fake_target(version) {
                 tables
-                    .runner(&migrations.sqlite)
+                    .runner(migrations.sqlite())
                     .set_target(target)
                     .run(connection)
                     .map_err(|error| failed(error, None))?;
@@ -144,15 +54,16 @@ pub(super) fn run_on_sqlite(
             connection.execute_batch(&format!("DROP TABLE {}", tables.legacy)).map_err(sql_failed)?;
         }
         let applied = match runner.run(connection) {
-            Ok(report) => !report.applied_migrations().is_empty(),
+            Ok(report) => report.applied_migrations().clone(),
             Err(error) => {
                 let writer = connection.query_row(FIND_WRITER, [&blueprint], |row| row.get::<_, String>(0));
                 return Err(failed(error, writer.ok()));
             }
         };
-        if applied {
-            let values = (&blueprint, newest(&runner), written_by(program));
+        if !applied.is_empty() {
+            let values = (&blueprint, newest(&runner), program.to_string());
             connection.execute(RECORD_WRITER, values).map_err(sql_failed)?;
+            all_applied.push(BlueprintMigrations::applied(blueprint, &applied, program));
         }
     }
     let broken = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get::<_, i64>(0));
@@ -161,19 +72,22 @@ pub(super) fn run_on_sqlite(
             "the migrations left dangling foreign keys (PRAGMA foreign_key_check)".into(),
         ));
     }
-    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(sql_failed)
+    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(sql_failed)?;
+    Ok(all_applied)
 }
 
-/// Migrates a PostgreSQL database; the connection holds the lock that excludes other processes.
-pub(super) async fn run_on_postgres(
+/// Migrates a PostgreSQL database; the connection holds the lock that excludes other processes. Returns the migrations that
+/// ran.
+pub(in crate::database) async fn run_on_postgres(
     client: &mut tokio_postgres::Client,
     migrations: Vec<NamedMigrations>,
     program: Program,
-) -> Result<(), MigrationFailure> {
+) -> Result<Vec<BlueprintMigrations>, MigrationFailure> {
     client.batch_execute(CREATE_WRITERS).await?;
+    let mut all_applied = Vec::new();
     for (blueprint, migrations) in migrations {
         let tables = HistoryTables::new(&blueprint);
-        let runner = tables.runner(&migrations.postgres);
+        let runner = tables.runner(migrations.postgres());
         let failed =
             |error: refinery::Error, writer| MigrationFailure::new(&blueprint, program, &runner, error, writer);
         let has_legacy = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&tables.legacy]).await?;
@@ -181,7 +95,7 @@ pub(super) async fn run_on_postgres(
             let version: Option<i64> = client.query_one(&tables.legacy_version(), &[]).await?.get(0);
             if let Some(target) = fake_target(version) {
                 tables
-                    .runner(&migrations.postgres)
+                    .runner(migrations.postgres())
                     .set_target(target)
                     .run_async(client)
                     .await
@@ -190,22 +104,23 @@ pub(super) async fn run_on_postgres(
             client.batch_execute(&format!("DROP TABLE {}", tables.legacy)).await?;
         }
         let applied = match runner.run_async(client).await {
-            Ok(report) => !report.applied_migrations().is_empty(),
+            Ok(report) => report.applied_migrations().clone(),
             Err(error) => {
                 // If the connection is lost as well, the error of the migration is reported.
                 let writer = client.query_opt(FIND_WRITER, &[&blueprint]).await.ok().flatten();
                 return Err(failed(error, writer.map(|row| row.get(0))));
             }
         };
-        if applied {
-            client.execute(RECORD_WRITER, &[&blueprint, &newest(&runner), &written_by(program)]).await?;
+        if !applied.is_empty() {
+            client.execute(RECORD_WRITER, &[&blueprint, &newest(&runner), &program.to_string()]).await?;
+            all_applied.push(BlueprintMigrations::applied(blueprint, &applied, program));
         }
     }
-    Ok(())
+    Ok(all_applied)
 }
 
 /// Why the migrations failed: an error of the server, which the caller explains, or an error with a complete message.
-pub(super) enum MigrationFailure {
+pub(in crate::database) enum MigrationFailure {
     Server { what: String, error: Box<dyn std::error::Error + Send + Sync> },
     Complete(DatabaseError),
 }
@@ -230,10 +145,6 @@ fn fake_target(version: Option<i64>) -> Option<Target> {
     Some(Target::FakeVersion(i32::try_from(version?).ok()?))
 }
 
-fn written_by(Program { name, version }: Program) -> String {
-    format!("{name} {version}")
-}
-
 fn migration_error(
     blueprint: &str,
     program: Program,
@@ -245,9 +156,7 @@ fn migration_error(
         return too_new;
     }
     let reason = match error.kind() {
-        Kind::DivergentVersion(applied, _) => {
-            format!("{applied} was changed after it had run: restore the file, and add a new migration instead")
-        }
+        Kind::DivergentVersion(applied, _) => return changed_migration(blueprint, &applied.to_string()),
         Kind::Connection(what, cause) => format!("{what}: {cause}"),
         _ => error.to_string(),
     };
@@ -267,10 +176,5 @@ fn too_new(
     if i64::from(unknown.version()) <= known {
         return None;
     }
-    let writer = writer.unwrap_or_else(|| "a newer version".into());
-    Some(DatabaseError::SchemaTooNew(format!(
-        "the schema of {blueprint} was written by {writer} (migration {unknown}), and {} supports it only up to V{known}: \
-         start that version or a newer one, or restore a backup from before the upgrade",
-        written_by(program)
-    )))
+    Some(written_by_newer(blueprint, program, &unknown.to_string(), known, writer))
 }

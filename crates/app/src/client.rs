@@ -18,12 +18,14 @@ use tokio::runtime::Runtime;
 
 use crate::error::CommandError;
 
-/// Timeout of one request.
+/// Timeout of a request.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout of a health check; the service itself gives up on its database and its blueprints earlier.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The address of the listener.
 #[derive(Debug, PartialEq)]
-pub(super) enum Endpoint {
+pub(crate) enum Endpoint {
     Socket(PathBuf),
     Tcp { host: String, port: u16 },
 }
@@ -41,10 +43,22 @@ impl fmt::Display for Endpoint {
 impl Endpoint {
     /// The socket if it is configured and exists, otherwise the TCP address.
     fn of(settings: &Settings) -> Result<Self, CommandError> {
-        let management = &settings.management;
-        if let Some(path) = management.socket.as_ref().map(PathBuf::from).filter(|path| path.exists()) {
-            return Ok(Self::Socket(path));
+        match settings.management.socket.as_ref().map(PathBuf::from) {
+            Some(path) if path.exists() => Ok(Self::Socket(path)),
+            _ => Self::tcp(settings),
         }
+    }
+
+    /// The socket if it is configured, otherwise the TCP address: another process may have the port.
+    fn of_this_service(settings: &Settings) -> Result<Self, CommandError> {
+        match &settings.management.socket {
+            Some(path) => Ok(Self::Socket(PathBuf::from(path))),
+            None => Self::tcp(settings),
+        }
+    }
+
+    fn tcp(settings: &Settings) -> Result<Self, CommandError> {
+        let management = &settings.management;
         let host = match management.host.as_str() {
             // The listener accepts connections on all addresses, including the loopback address.
             "0.0.0.0" => "127.0.0.1",
@@ -77,14 +91,18 @@ impl Endpoint {
 }
 
 /// A client for the management listener.
-pub(super) struct Client {
+pub(crate) struct Client {
     endpoint: Endpoint,
     token: Option<HeaderValue>,
     runtime: Runtime,
 }
 
 impl Client {
-    pub(super) fn new(settings: &Settings) -> Result<Self, CommandError> {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, CommandError> {
+        Self::with_endpoint(Endpoint::of(settings)?, settings)
+    }
+
+    fn with_endpoint(endpoint: Endpoint, settings: &Settings) -> Result<Self, CommandError> {
         let token = settings.management.token.as_ref().map(|token| {
             HeaderValue::from_str(&format!("Bearer {token}")).map(|mut value| {
                 value.set_sensitive(true);
@@ -99,21 +117,44 @@ impl Client {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime =
             runtime.map_err(|error| CommandError::Other(format!("cannot start the async runtime: {error}")))?;
-        Ok(Self { endpoint: Endpoint::of(settings)?, token, runtime })
+        Ok(Self { endpoint, token, runtime })
     }
 
-    pub(super) fn get(&self, path: &str) -> Result<Value, CommandError> {
+    /// Asks a health check of the service. Returns the status and the response, or why there is none.
+    pub(crate) fn health(settings: &Settings, path: &str) -> Result<Result<(StatusCode, Value), String>, CommandError> {
+        let client = Self::with_endpoint(Endpoint::of_this_service(settings)?, settings)?;
+        let request = client.request(Method::GET, path, None, None)?;
+        let exchanged = client.exchange(request, HEALTH_TIMEOUT);
+        Ok(exchanged.and_then(|(status, body)| match serde_json::from_slice(&body) {
+            Ok(Value::Object(body)) => Ok((status, Value::Object(body))),
+            _ => Err(client.unreachable(&not_management(status))),
+        }))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Result<Value, CommandError> {
         self.send(Method::GET, path, None, None)
     }
 
     /// Sends a request, with the expected version as `if-match`.
-    pub(super) fn send(
+    pub(crate) fn send(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
         version: Option<u64>,
     ) -> Result<Value, CommandError> {
+        let request = self.request(method, path, body, version)?;
+        let (status, body) = self.exchange(request, TIMEOUT).map_err(CommandError::Unavailable)?;
+        self.read(status, &body)
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        version: Option<u64>,
+    ) -> Result<Request<Full<Bytes>>, CommandError> {
         let mut request = Request::builder().method(method).uri(path).header(HOST, "localhost");
         request = request.header(ACCEPT, "application/json, application/problem+json");
         // The socket requires no token.
@@ -127,16 +168,19 @@ impl Client {
             request = request.header(CONTENT_TYPE, "application/json");
         }
         let body = body.map(Value::to_string).unwrap_or_default();
-        let request = request
+        request
             .body(Full::new(Bytes::from(body)))
-            .map_err(|error| CommandError::Usage(format!("cannot create the request: {error}")))?;
-        let sent = self.runtime.block_on(async { tokio::time::timeout(TIMEOUT, self.exchange(request)).await });
-        let timeout = || Err(format!("no response within {} s", TIMEOUT.as_secs()));
-        let (status, body) = sent.unwrap_or_else(|_| timeout()).map_err(|reason| self.unreachable(&reason))?;
-        self.read(status, &body)
+            .map_err(|error| CommandError::Usage(format!("cannot create the request: {error}")))
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
+    /// Sends a request, and returns the response, or why there is none.
+    fn exchange(&self, request: Request<Full<Bytes>>, limit: Duration) -> Result<(StatusCode, Bytes), String> {
+        let exchange = async { tokio::time::timeout(limit, self.exchange_unlimited(request)).await };
+        let timeout = |_| Err(format!("no response within {} s", limit.as_secs()));
+        self.runtime.block_on(exchange).unwrap_or_else(timeout).map_err(|reason| self.unreachable(&reason))
+    }
+
+    async fn exchange_unlimited(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
         match &self.endpoint {
             Endpoint::Socket(path) => over(UnixStream::connect(path).await.map_err(to_text)?, request).await,
             Endpoint::Tcp { host, port } => {
@@ -150,20 +194,17 @@ impl Client {
         match json {
             Some(body) if status.is_success() => Ok(body),
             Some(Value::Object(problem)) => Err(CommandError::Other(problem_text(status, &Value::Object(problem)))),
-            _ => {
-                let reason = format!("the response (status {status}) is not from a management listener");
-                Err(self.unreachable(&reason))
-            }
+            _ => Err(CommandError::Unavailable(self.unreachable(&not_management(status)))),
         }
     }
 
-    fn unreachable(&self, reason: &str) -> CommandError {
-        CommandError::Unavailable(format!(
-            "cannot reach the service at {}: {reason}; {}",
-            self.endpoint,
-            self.endpoint.hint()
-        ))
+    fn unreachable(&self, reason: &str) -> String {
+        format!("cannot reach the service at {}: {reason}; {}", self.endpoint, self.endpoint.hint())
     }
+}
+
+fn not_management(status: StatusCode) -> String {
+    format!("the response (status {status}) is not from a management listener")
 }
 
 async fn over(
@@ -224,6 +265,13 @@ mod tests {
         assert_eq!(endpoint(&[("management.host", "::")]).as_deref(), Ok("http://[::1]:8081"));
         assert_eq!(endpoint(&[("management.socket", "/nonexistent/app.sock")]).as_deref(), Ok("http://127.0.0.1:8081"));
         assert_eq!(endpoint(&[("management.port", "0")]), Err(()));
+        let socket = Loader::new("/nonexistent").flag("management.socket", "/nonexistent/app.sock", "--set");
+        let own = Endpoint::of_this_service(&socket.load().expect("valid settings"));
+        assert_eq!(
+            own.map_err(|_| ()),
+            Ok(Endpoint::Socket("/nonexistent/app.sock".into())),
+            "the port may be that of another process"
+        );
     }
 
     #[test]
