@@ -22,6 +22,7 @@ mod secret_scanners;
 mod spotlight;
 mod supervisord;
 mod supervisord_restarts;
+mod systemd;
 
 use std::fs::File;
 use std::path::Path;

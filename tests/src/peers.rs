@@ -16,5 +16,6 @@ pub mod recording_sentry;
 pub mod slow_proxy;
 pub mod spotlight;
 pub mod syslog_ng;
+pub mod systemd;
 
 pub use test_harness::peers::{postgres, supervisor, supervisor_conf, venv};

@@ -51,6 +51,7 @@ mod sentry_fallback;
 mod sentry_logs;
 mod sentry_scopes;
 mod sentry_spotlight;
+mod service_manager;
 mod split_processes;
 mod startup;
 mod traces;

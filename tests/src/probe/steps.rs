@@ -64,6 +64,10 @@ pub(super) enum Step {
     Span {
         steps: Vec<Step>,
     },
+    /// Blocks the worker thread of the request.
+    BlockWorker {
+        ms: u64,
+    },
     /// In blocking work that keeps the request. Its panic is the error of the handler.
     Block {
         steps: Vec<Step>,
@@ -194,6 +198,7 @@ impl Step {
                 }
             }),
             Step::Sleep { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
+            Step::BlockWorker { ms } => std::thread::sleep(Duration::from_millis(ms)),
             Step::Spawn { steps } => {
                 // A panic in the task is reported by the hook; the probe continues.
                 let _ = cyanotype::spawn(run_all(steps)).await;

@@ -251,6 +251,14 @@ const FAULTS: &[Fault] = &[
         tests: &["http::handler_timeout::a_hung_handler_gets_503_and_one_report"],
     },
     Fault {
+        fault: "a worker thread is blocked for good, or the management listener does not respond",
+        effect: "Requests of that worker wait. With a watchdog (systemd): a `service` record of level error after half of its time; \
+                 after all of it systemd ends the process (SIGABRT) and starts it again.",
+        counted: "As for SIGKILL.",
+        action: "The records before it show which requests did not end. Blocking work belongs in `cyanotype::block`.",
+        tests: &["service_manager::the_watchdog_is_not_fed_while_a_worker_is_blocked"],
+    },
+    Fault {
         fault: "a client disconnects during a request",
         effect: "A response record with `outcome` `aborted`. A database transaction that has begun is finished; if it fails, that \
                  is one `uncaught` record.",

@@ -12,6 +12,7 @@ use cyanotype_actix::{ClientAddressResolver, RootSpan};
 use cyanotype_telemetry::Pipeline;
 use tracing_actix_web::TracingLogger;
 
+use super::new_connections::NewConnection;
 use crate::api;
 use crate::api::pages::Pages;
 use crate::blueprint::mounting::{mount, no_such_route};
@@ -189,6 +190,9 @@ impl AppFactory {
         let app = app.wrap(OptionalLayer { layer: transactions, map_response: |response| response });
         // Outermost: the layers inside may read the client's address, scheme or host.
         app.wrap_fn(move |mut request, inner| {
+            if let Some(connection) = request.conn_data::<NewConnection>() {
+                connection.begin_request();
+            }
             resolver.override_connection_info(&mut request);
             if has_transactions {
                 sentry::set_trace_header(request.headers_mut(), follows_caller);

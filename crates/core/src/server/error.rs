@@ -75,6 +75,17 @@ pub enum StartError {
         /// The operating system's error, or what occupies the path.
         source: io::Error,
     },
+    /// A socket that systemd has opened for the service cannot be used.
+    #[error(
+        "cannot use the socket `{name}` that systemd has opened: {source}; ListenStream= of the socket unit must be a TCP port, \
+         with or without an address"
+    )]
+    InheritedSocket {
+        /// The socket's `FileDescriptorName=`.
+        name: String,
+        /// The operating system's error, or what the socket is.
+        source: io::Error,
+    },
     /// A part of the program panicked outside requests, or ended by itself.
     #[error("the process ends: {0}")]
     Fault(String),
@@ -109,7 +120,7 @@ impl StartError {
 
     fn status(&self) -> u8 {
         match self {
-            Self::Registry(_) | Self::TooFewDescriptors { .. } => EX_CONFIG,
+            Self::Registry(_) | Self::TooFewDescriptors { .. } | Self::InheritedSocket { .. } => EX_CONFIG,
             // A newer version has written the schema; a restart of this version cannot help.
             Self::Database(DatabaseError::SchemaTooNew(_)) => EX_CONFIG,
             Self::Database(_)

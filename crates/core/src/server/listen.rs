@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use actix_web::{App, HttpServer};
 use cyanotype_telemetry::{Level, Pipeline, Report};
+use tokio::task::JoinHandle;
 
 use super::app::AppFactory;
 use super::descriptors::DescriptorBudget;
@@ -14,14 +15,19 @@ use super::listening_sockets::ListeningSockets;
 use super::management::{self, Health, Management};
 use super::management_api;
 use super::management_listener::ManagementListener;
+use super::new_connections::NewConnections;
 use super::reload::Reloader;
 use super::running_server::RunningServer;
 use super::service::Service;
 use super::shutdown::Shutdown;
 use super::shutdown_budget::{ShutdownBudget, WORKER_SHUTDOWN};
 use super::signals::Signals;
-use super::start_record::log_startup;
+use super::start_record::{log_startup, shown};
 use super::stopped::{StopReason, Stopped};
+use super::systemd::notify;
+use super::systemd::sockets::InheritedSockets;
+use super::systemd::watchdog::Watchdog;
+use super::workers::Workers;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, Sweeper};
 use crate::fleet::Fleet;
@@ -48,6 +54,7 @@ pub(super) struct StartedService<'a> {
     pub fleet: Fleet,
     pub blueprints: StartedBlueprints,
     pub descriptors: DescriptorBudget,
+    pub sockets: InheritedSockets,
     pub log_control: LogControl,
 }
 
@@ -55,8 +62,19 @@ impl StartedService<'_> {
     #[expect(clippy::disallowed_methods, reason = "the tasks of the process, which have no request")]
     /// Listens, and stops in order.
     pub(super) async fn listen(self, app: AppFactory) -> Result<Stopped, StartError> {
-        let Self { service, settings, pipeline, signals, names, database, fleet, blueprints, descriptors, log_control } =
-            self;
+        let Self {
+            service,
+            settings,
+            pipeline,
+            signals,
+            names,
+            database,
+            fleet,
+            blueprints,
+            descriptors,
+            sockets,
+            log_control,
+        } = self;
 
         let in_flight = app.in_flight.clone();
         let health =
@@ -73,14 +91,12 @@ impl StartedService<'_> {
         .workers(1)
         .on_connect(log_control::mark_socket)
         .disable_signals()
-        .shutdown_timeout(0)
-        .bind((host, port))
-        .map_err(|source| StartError::Listen {
-            section: "management",
-            host: host.to_owned(),
-            port,
-            source,
-        })?;
+        .shutdown_timeout(0);
+        let management = match sockets.management {
+            sockets if sockets.is_empty() => management.bind((host, port)),
+            sockets => sockets.into_iter().try_fold(management, HttpServer::listen),
+        }
+        .map_err(|source| StartError::Listen { section: "management", host: host.to_owned(), port, source })?;
         // Before the Unix socket is added: actix would list it with a placeholder address.
         let management_addresses = management.addrs();
         let (management, socket) = match socket(settings)? {
@@ -92,9 +108,15 @@ impl StartedService<'_> {
         };
 
         let (host, port) = (settings.server.host.as_str(), settings.server.port);
+        let (workers, new_connections) = (Workers::default(), NewConnections::default());
+        let (own_workers, accepted) = (workers.clone(), new_connections.clone());
         let mut api = HttpServer::new(move || {
             app.database.mark_worker_thread();
+            own_workers.register();
             app.clone().app()
+        })
+        .on_connect(move |_, extensions| {
+            extensions.insert(accepted.accept());
         })
         .disable_signals()
         // Time for idle connections to close, and for requests that exceed their share.
@@ -107,7 +129,7 @@ impl StartedService<'_> {
             api = api.workers(workers);
         }
         let listen_error = |source| StartError::Listen { section: "server", host: host.to_owned(), port, source };
-        let api_sockets = ListeningSockets::bind(host, port).map_err(listen_error)?;
+        let api_sockets = ListeningSockets::open(sockets.api, host, port).map_err(listen_error)?;
         for socket in api_sockets.duplicate().map_err(listen_error)? {
             api = api.listen(socket).map_err(listen_error)?;
         }
@@ -121,9 +143,14 @@ impl StartedService<'_> {
         // The task ends with the runtime.
         actix_web::rt::spawn(Reloader::new(service, pipeline).run(signals.hangup));
         let expiry = actix_web::rt::spawn(expire_overrides(pipeline));
+        let status = format!("serving on {}", shown(&api.addrs()));
         let mut api = RunningServer::start("API", api.run());
         let mut management =
             ManagementListener { server: RunningServer::start("management", management.run()), socket };
+        let watchdog = management_addresses.first().map(|management| {
+            let watchdog = Watchdog { pipeline, workers: workers.clone(), management: *management, status };
+            actix_web::rt::spawn(watchdog.run())
+        });
 
         let reason = tokio::select! {
             signal = signals.stop => StopReason::signal(signal.ok()),
@@ -131,12 +158,18 @@ impl StartedService<'_> {
             fault = management.server.ended() => StopReason::fault("the end of the management server", fault),
         };
         let budget = ShutdownBudget::of(reason.drain(settings), settings.server.shutdown_timeout());
-        let deadline = Instant::now() + budget.drain + settings.server.shutdown_timeout();
+        let timeout = budget.drain + settings.server.shutdown_timeout();
+        let deadline = Instant::now() + timeout;
+        notify::stopping(reason.name, timeout);
+        // The listeners end soon; systemd does not expect feeds of a unit that stops.
+        watchdog.iter().for_each(JoinHandle::abort);
         let shutdown = Shutdown {
             pipeline,
             reason: reason.name,
             budget,
             in_flight,
+            new_connections,
+            workers,
             sweeper,
             api,
             api_sockets,

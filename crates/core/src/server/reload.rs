@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::service::Service;
+use super::systemd::notify;
 use crate::blueprint::error::RegistryError;
 use crate::blueprint::registry::{self, RegisteredBlueprint};
 use crate::settings::{Settings, SettingsError};
@@ -61,16 +62,26 @@ impl Reloader {
             let has_changed =
                 content.is_some_and(|content| content != std::mem::replace(&mut self.last_content, content));
             if source == Source::Signal || has_changed {
-                self.reload(source);
+                notify::reloading();
+                let status = match self.reload(source) {
+                    Ok(()) => "serving; the settings have been reloaded".to_owned(),
+                    Err(error) => format!("serving; the reload was refused: {error}"),
+                };
+                // Reported at the start if the service manager does not listen.
+                let _ = notify::ready(&status);
             }
         }
     }
 
-    fn reload(&mut self, source: Source) {
+    /// Applies the settings of the files, or records why they are refused.
+    fn reload(&mut self, source: Source) -> Result<(), ReloadError> {
         let by = if source == Source::Signal { "SIGHUP" } else { "config.watch_s" };
         let (new, effective) = match self.load() {
             Ok(loaded) => loaded,
-            Err(error) => return self.refuse(by, source, &error),
+            Err(error) => {
+                self.refuse(by, source, &error);
+                return Err(error);
+            }
         };
         // Compared with the settings at startup: a key that changed since startup stays in the list until a restart.
         let since_start = self.initial.changes_to(&new);
@@ -86,6 +97,7 @@ impl Reloader {
         let change = PolicyChange { more, ..PolicyChange::new(Action::Reloaded, by, source, "") };
         self.pipeline.reconfigure(&effective.telemetry(), change);
         self.current = new;
+        Ok(())
     }
 
     /// The new settings, without and with the blueprints' settings applied.

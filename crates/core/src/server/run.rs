@@ -20,6 +20,8 @@ use super::shutdown_budget::ShutdownBudget;
 use super::signals::{Handlers, Signals};
 use super::start_record::report_startup_error;
 use super::stopped::{StopReason, Stopped};
+use super::systemd::notify;
+use super::systemd::sockets::InheritedSockets;
 use crate::blueprint::registry::EnabledBlueprint;
 use crate::blueprint::resources::SharedResources;
 use crate::blueprint::routes;
@@ -49,8 +51,10 @@ pub fn serve(settings: &Settings, build: impl FnOnce(Settings) -> Service) -> Ex
     last_words::main(|| {
         // First: without a handler most signals end the process, and nothing is written.
         let handlers = Handlers::install();
+        // Before there are other threads.
+        let sockets = InheritedSockets::take();
         match catch_unwind(AssertUnwindSafe(|| build(settings.clone()))) {
-            Ok(service) => run(service, handlers),
+            Ok(service) => run(service, handlers, sockets),
             Err(payload) => {
                 panic::report_caught(&*payload);
                 let pipeline = start_pipeline(settings, Hooks::default());
@@ -67,11 +71,15 @@ impl Service {
     #[track_caller]
     pub fn run(self) -> ExitCode {
         in_app::set_workspace_of_caller();
-        last_words::main(|| run(self, Handlers::install()))
+        last_words::main(|| run(self, Handlers::install(), InheritedSockets::take()))
     }
 }
 
-fn run(mut service: Service, handlers: io::Result<Handlers>) -> ExitCode {
+fn run(
+    mut service: Service,
+    handlers: io::Result<Handlers>,
+    sockets: Result<InheritedSockets, StartError>,
+) -> ExitCode {
     let release = service.release();
     service.settings.sentry.release.get_or_insert(release);
     // An error is reported below, when the sinks have been started.
@@ -85,9 +93,10 @@ fn run(mut service: Service, handlers: io::Result<Handlers>) -> ExitCode {
     // Before any runtime: with too few descriptors a runtime would fail without a clear reason.
     let descriptors = DescriptorBudget::claim(&settings);
     let served = descriptors.and_then(|descriptors| {
+        let sockets = sockets?;
         let signals = handlers.and_then(|handlers| handlers.watch(pipeline)).map_err(StartError::Signals)?;
         let runtime = actix_web::rt::System::new();
-        let service = serve_until_stopped(&service, &settings, enabled, pipeline, descriptors, signals);
+        let service = serve_until_stopped(&service, &settings, enabled, pipeline, descriptors, sockets, signals);
         let stopped = match runtime.block_on(panic::catch(service)) {
             Ok(stopped) => stopped,
             Err(payload) => Err(StartError::panicked(&*payload)),
@@ -142,16 +151,19 @@ async fn serve_until_stopped(
     enabled: Result<Vec<EnabledBlueprint>, StartError>,
     pipeline: &'static Pipeline,
     descriptors: DescriptorBudget,
+    sockets: InheritedSockets,
     mut signals: Signals,
 ) -> Result<Stopped, StartError> {
     let enabled = enabled?;
     let (routes, rules) = routes::collect_and_check(settings, &enabled).await?;
     let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
+    notify::status("opening the database");
     let database = tokio::select! {
-        opened = open_database(service, settings, &enabled) => opened?,
+        opened = notify::extend_start(open_database(service, settings, &enabled)) => opened?,
         // A database that does not answer must not delay the stop. No blueprint has started yet.
         signal = &mut signals.stop => return Ok(stop_before_serving(settings, pipeline, signal.ok(), None).await),
     };
+    notify::status("starting the blueprints");
     let mut blueprints = StartedBlueprints::none(SharedResources::new(database.clone()));
     tokio::select! {
         started = blueprints.start(&enabled) => started?,
@@ -182,6 +194,7 @@ async fn serve_until_stopped(
         fleet,
         blueprints: blueprints.clone(),
         descriptors,
+        sockets,
         log_control,
     };
     let served = started.listen(app).await;
@@ -201,6 +214,7 @@ async fn stop_before_serving(
     let timeout = settings.server.shutdown_timeout();
     let deadline = Instant::now() + timeout;
     let StopReason { name, fault } = StopReason::signal(signal);
+    notify::stopping(name, timeout);
     pipeline.report(Report::service(Level::Info, format!("stopping on {name}")));
     let mut panic = None;
     if let Some((blueprints, database)) = started {

@@ -1,22 +1,20 @@
 //! Shutdown: its steps in order.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cyanotype_telemetry::{Level, Pipeline, Report};
 use tokio::task::JoinHandle;
 
 use super::listening_sockets::ListeningSockets;
 use super::management_listener::ManagementListener;
+use super::new_connections::NewConnections;
 use super::running_server::RunningServer;
 use super::shutdown_budget::ShutdownBudget;
+use super::workers::Workers;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::Database;
 use crate::fleet::Fleet;
 use crate::middleware::in_flight::InFlightRequests;
-
-/// Time for the thread that accepts connections to stop, and for requests that clients have sent already to arrive on open
-/// connections.
-const LAST_ARRIVALS: Duration = Duration::from_millis(50);
 
 /// One step of the shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +69,8 @@ pub(super) struct Shutdown {
     pub reason: &'static str,
     pub budget: ShutdownBudget,
     pub in_flight: InFlightRequests,
+    pub new_connections: NewConnections,
+    pub workers: Workers,
     pub sweeper: JoinHandle<()>,
     pub api: RunningServer,
     pub api_sockets: ListeningSockets,
@@ -99,10 +99,11 @@ impl Shutdown {
                 Step::StopSweeper => self.sweeper.abort(),
                 Step::CloseApi => {
                     self.api.pause().await;
-                    tokio::time::sleep(LAST_ARRIVALS).await;
+                    self.new_connections.settle(&self.workers, in_flight_until).await;
                     self.api_sockets.close();
                 }
                 Step::AwaitInFlight => {
+                    self.new_connections.wait(&self.workers, in_flight_until).await;
                     self.in_flight.wait(in_flight_until).await;
                     self.database.wait_for_transactions(in_flight_until).await;
                 }

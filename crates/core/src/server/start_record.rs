@@ -22,7 +22,6 @@ pub(super) fn log_startup(
     blueprints: &[&'static str],
     database: &Database,
 ) {
-    let list = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let policy = pipeline.policy();
     let sinks: Vec<&str> = [("stderr", policy.has_stderr()), ("sentry", policy.has_sentry())]
         .iter()
@@ -38,10 +37,10 @@ pub(super) fn log_startup(
     let warnings = [settings.warnings.clone(), settings.log.size_warnings()].concat();
     let level = if warnings.is_empty() { Level::Info } else { Level::Warning };
     let mut report =
-        Report::service(level, format!("{} {} listening on http://{}", service.name, service.version, list(api)))
+        Report::service(level, format!("{} {} listening on http://{}", service.name, service.version, shown(api)))
             .with("version", service.version)
-            .with("address", list(api))
-            .with("management_address", list(management))
+            .with("address", shown(api))
+            .with("management_address", shown(management))
             .with("env", settings.env.as_str())
             .with("mode", policy.mode.as_str())
             .with("log_level", policy.level.as_str())
@@ -65,6 +64,11 @@ pub(super) fn log_startup(
     }
 }
 
+/// The addresses as one text.
+pub(super) fn shown(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// The URLs that a developer opens next, each with its name.
 fn urls(api: &[SocketAddr], management: &[SocketAddr], has_docs: bool) -> Vec<String> {
     let url = |addresses: &[SocketAddr], name: &str, path: &str| {
@@ -75,7 +79,7 @@ fn urls(api: &[SocketAddr], management: &[SocketAddr], has_docs: bool) -> Vec<St
 }
 
 /// The address to connect to: the loopback address where the listener is bound to all addresses.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
