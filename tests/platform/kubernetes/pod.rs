@@ -177,11 +177,14 @@ impl Pod {
 
     /// Waits for the end, and returns the records of its log.
     #[track_caller]
-    pub fn end(mut self, grace_period: Duration) -> Vec<Value> {
-        let status = self.app.wait_exit(grace_period);
-        assert_eq!(status.code(), Some(0), "{}", scratch::read(&self.log));
-        self.log_writer.join().expect("the log's writer does not panic");
-        cri::records(&self.log)
+    pub fn end(self, grace_period: Duration) -> Vec<Value> {
+        let Self { mut app, log_writer, log, ports: _, _volumes } = self;
+        let status = app.wait_exit(grace_period);
+        assert_eq!(status.code(), Some(0), "{}", scratch::read(&log));
+        // Its shell's watcher holds the pipe until then.
+        drop(app);
+        log_writer.join().expect("the log's writer does not panic");
+        cri::records(&log)
     }
 }
 

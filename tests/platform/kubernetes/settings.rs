@@ -156,7 +156,7 @@ fn each_prefix_leads_to_its_blueprint() {
                 .filter(|it| selects(selector, &it["spec"]["template"]["metadata"]["labels"]));
             let deployment = pods.next().expect("the Service has pods");
             assert!(pods.next().is_none(), "{service} has the pods of one Deployment");
-            let enabled = settings(manifests, deployment)["blueprints.enabled"].clone();
+            let enabled = settings(manifests, deployment).remove("blueprints.enabled").unwrap_or_default();
             (path["path"].as_str().unwrap_or_default().to_owned(), enabled)
         };
         paths.expect("there are paths").iter().map(route).collect()
