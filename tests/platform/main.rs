@@ -7,6 +7,8 @@
 mod browser;
 mod collectors;
 mod containers;
+mod debian_package;
+mod doctor;
 mod generated_clients;
 mod hostile;
 mod journald;
@@ -17,6 +19,7 @@ mod logrotate;
 mod nginx;
 mod openapi_linters;
 mod prometheus;
+mod release;
 mod rolling_restarts;
 mod secret_scanners;
 mod spotlight;

@@ -90,7 +90,7 @@ fn service() -> Running {
     Service::new(probe_app()).env("SENTRY_DSN", dsn).env("APP__SENTRY__SPOOL_DIR", "spool").start()
 }
 
-fn script(finish: Value) -> Value {
+fn script(finish: &Value) -> Value {
     json!({"steps": [{"do": "log", "level": "warning", "message": "a line"}], "finish": finish})
 }
 
@@ -100,7 +100,7 @@ fn prometheus_scrapes_the_service_and_stores_exemplars() {
     let prometheus = Prometheus::start(&service);
     let status = |status: u16| json!({"respond": {"status": status, "content_type": "text/plain", "body": "x"}});
     let finishes = [status(200), status(404), json!({"error": "failed"})];
-    let loads = finishes.map(|finish| Load::start(service.port, 1, Duration::from_millis(20), &script(finish)));
+    let loads = finishes.map(|finish| Load::start(service.port, 1, Duration::from_millis(20), &script(&finish)));
     wait::until("Prometheus to scrape", LIMIT, || {
         (prometheus.value("up{job=\"cyanotype\"}") == Some(1.0)).then_some(())
     });
@@ -161,7 +161,7 @@ fn promtool_accepts_the_metrics_and_tests_the_alerts() {
     let commands = documented("promtool ");
     assert_eq!(commands.len(), 3, "{commands:?}");
     let service = service();
-    service.post("/probe/run").json(&script(Value::Null)).send();
+    service.post("/probe/run").json(&script(&Value::Null)).send();
     for command in commands {
         let command = command.replace("deploy/prometheus/", "");
         let command = command.replace("localhost:8081", &format!("127.0.0.1:{}", service.management_port));
@@ -186,7 +186,7 @@ fn documented(text: &str) -> Vec<String> {
 #[test]
 fn the_alerts_name_metrics_and_settings_that_exist() {
     let service = service();
-    service.post("/probe/run").json(&script(Value::Null)).send();
+    service.post("/probe/run").json(&script(&Value::Null)).send();
     let served = service.management().get("/metrics").header("accept", "text/plain").send().text().to_owned();
     let names: BTreeSet<&str> =
         served.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next()).collect();

@@ -26,8 +26,11 @@ fn start(server: Server, database: &str) -> Running {
         .start()
 }
 
-/// The number of these records that are answers about orders.
+/// The number of these records that are answers about orders. None may be an error.
+#[track_caller]
 fn answers(records: &[Value]) -> usize {
+    let errors: Vec<&Value> = records.iter().filter(|it| it["level"] == "error" || it["level"] == "critical").collect();
+    assert!(errors.is_empty(), "{errors:?}");
     let is_it = |record: &&Value| {
         let path = record["url.path"].as_str().unwrap_or_default();
         record["kind"] == "response" && path.starts_with("/orders")

@@ -3,6 +3,7 @@
 pub mod authority;
 pub mod bad_sentry;
 pub mod bugsink;
+pub mod debian;
 pub mod deployed;
 pub mod flask;
 pub mod haproxy;

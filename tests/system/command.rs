@@ -34,7 +34,7 @@ fn startup_error(stopped: &Stopped) -> &str {
 #[test]
 fn help_lists_every_command_and_flag() {
     let help = stdout(&["--help"]);
-    for word in ["routes", "config", "log", "redact", "sentry", "--mode", "--level", "--env"] {
+    for word in ["routes", "config", "log", "redact", "doctor", "sentry", "--mode", "--level", "--env"] {
         assert!(help.contains(word), "{word} is not in:\n{help}");
     }
 }

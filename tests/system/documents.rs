@@ -1,5 +1,6 @@
 //! The generated parts of the documents are those of the program. `UPDATE_DOCUMENTS=1` writes them.
 
+mod doctor;
 mod operations;
 
 use std::collections::BTreeSet;

@@ -11,6 +11,7 @@ mod contract;
 mod database;
 mod debug_files;
 mod deploy;
+mod doctor;
 mod document_references;
 mod documents;
 mod drain;

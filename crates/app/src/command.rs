@@ -4,12 +4,14 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use cyanotype::Service;
 use cyanotype::settings::{Loader, Setting, Settings};
 
 use crate::db::DbCommand;
+use crate::doctor;
 use crate::error::CommandError;
+use crate::generated::GeneratedCommand;
 use crate::health::Health;
 use crate::log::{self, LogCommand};
 use crate::print::{columns, print, print_error, to_json};
@@ -100,6 +102,16 @@ enum Command {
         #[command(subcommand)]
         command: DbCommand,
     },
+    /// Check the running service, or a start here: settings, database, Sentry, stderr, limits, ports
+    ///
+    /// Looks at the running service of the same settings, found by its management listener; without one, at what a start by this
+    /// user in this directory would find. Changes nothing, stores no event, shows no secret. Run it as root or as the user of
+    /// the service, with its environment. Exit status: 0, or 1 if a check fails, which includes invalid settings.
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Check what is redacted
     Redact {
         #[command(subcommand)]
@@ -116,6 +128,8 @@ enum Command {
         #[command(subcommand)]
         command: UsersCommand,
     },
+    #[command(flatten)]
+    Generated(GeneratedCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -139,10 +153,12 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
         Err(error) => error.exit(),
     };
     let settings = command.flags.load(command.log_command());
-    let outcome = settings.and_then(|settings| match command.command {
-        None => Ok(cyanotype::serve(&settings, service)),
-        Some(command) => command.run(settings, service).map(|()| ExitCode::SUCCESS),
-    });
+    let outcome = match command.command {
+        // Invalid settings are one of its findings.
+        Some(Command::Doctor { json }) => doctor::run(settings, service, json),
+        None => settings.map(|settings| cyanotype::serve(&settings, service)),
+        Some(command) => settings.and_then(|settings| command.run(settings, service)).map(|()| ExitCode::SUCCESS),
+    };
     match outcome {
         Ok(code) => code,
         Err(CommandError::BadConfiguration(reason)) => {
@@ -229,6 +245,8 @@ impl Command {
             }
             Command::Config { reference: true, .. } => reference(&service(settings)),
             Command::Config { json, .. } => config(&service(settings), json)?,
+            // It also runs without settings.
+            Command::Doctor { json } => return doctor::run(Ok(settings), service, json).map(drop),
             Command::Log { command } => return (*command).run(settings, service),
             Command::Redact { command } => return command.run(&settings),
             Command::Health(health) => return health.run(&settings),
@@ -236,6 +254,7 @@ impl Command {
             Command::Sentry { command: SentryCommand::Test { json } } => sentry_test::run(&service(settings), json)?,
             #[cfg(feature = "users")]
             Command::Users { command } => command.run(&service(settings))?,
+            Command::Generated(command) => command.run(Cli::command())?,
         };
         print(&text)
     }

@@ -25,6 +25,11 @@ pub(crate) fn print_error(text: &str) {
     cyanotype::write_to_stderr(Level::Error, text, None);
 }
 
+/// Writes what a command waits for to stderr.
+pub(crate) fn print_progress(text: &str) {
+    cyanotype::write_to_stderr(Level::Info, text, None);
+}
+
 /// Aligns the cells of rows in columns.
 pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let width =

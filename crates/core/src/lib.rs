@@ -35,6 +35,7 @@
 
 mod api;
 mod blueprint;
+pub mod checks;
 mod database;
 mod explain_output;
 mod flags;

@@ -1,5 +1,9 @@
 //! Adds Sentry to the sinks. This is the only file that depends on the feature `sentry`.
 
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
+
 use actix_web::http::header::{HeaderMap, HeaderName};
 use cyanotype_telemetry::request::CallerTrace;
 use cyanotype_telemetry::{Policy, Sinks};
@@ -75,4 +79,54 @@ pub(crate) fn send_test_event(settings: &Settings) -> Result<serde_json::Value, 
 #[cfg(not(feature = "sentry"))]
 pub(crate) fn send_test_event(_: &Settings) -> Result<serde_json::Value, String> {
     Err("this build has no Sentry sink: rebuild with the feature `sentry`".into())
+}
+
+/// What a check of the connection to Sentry found.
+pub(crate) struct Connection {
+    /// What was found, without the key.
+    pub found: String,
+    /// What to do; `None` if nothing.
+    pub mend: Option<String>,
+    /// Whether Sentry would accept an event.
+    pub works: bool,
+}
+
+/// Checks name, connection, TLS and key of the DSN; no event is stored.
+#[cfg(feature = "sentry")]
+pub(crate) fn check_connection(settings: &Settings) -> Connection {
+    let cyanotype_sentry::ConnectionCheck { found, mend, works } =
+        cyanotype_sentry::check_connection(&settings.telemetry());
+    Connection { found, mend, works }
+}
+
+/// Fails, because this build has no Sentry sink.
+#[cfg(not(feature = "sentry"))]
+pub(crate) fn check_connection(_: &Settings) -> Connection {
+    let mend = Some("build it with the feature `sentry`".into());
+    Connection { found: "this build has no Sentry sink".into(), mend, works: false }
+}
+
+/// The events in a spool.
+pub(crate) struct SpoolContent {
+    pub events: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// When the oldest was stored.
+    pub oldest: Option<SystemTime>,
+    /// Number of damaged files.
+    pub quarantined: u64,
+}
+
+/// Reads the directory of a spool.
+#[cfg(feature = "sentry")]
+pub(crate) fn spool_content(directory: &Path) -> io::Result<SpoolContent> {
+    let cyanotype_sentry::SpoolContent { events, bytes, oldest, quarantined } =
+        cyanotype_sentry::SpoolContent::read(directory)?;
+    Ok(SpoolContent { events, bytes, oldest, quarantined })
+}
+
+/// There is none, because this build has no Sentry sink.
+#[cfg(not(feature = "sentry"))]
+pub(crate) fn spool_content(_: &Path) -> io::Result<SpoolContent> {
+    Ok(SpoolContent { events: 0, bytes: 0, oldest: None, quarantined: 0 })
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sentry::types::{Dsn, Scheme};
+use ureq::Body;
+use ureq::http::Response;
 use ureq::tls::TlsConfig;
 
 use crate::category::Category;
@@ -63,14 +65,18 @@ impl Endpoint {
         self.limits.remaining(category)
     }
 
-    pub(crate) fn post(&mut self, envelope: &[u8]) -> Result<(), Undelivered> {
+    /// Sends an envelope and returns the answer.
+    pub(crate) fn send(&self, envelope: &[u8]) -> Result<Response<Body>, ureq::Error> {
         let request = self.agent.post(&self.url).header("X-Sentry-Auth", &self.auth);
         let request = request.header("Content-Type", "application/x-sentry-envelope");
-        let response = match compressed(envelope) {
+        match compressed(envelope) {
             Some(smaller) => request.header("Content-Encoding", "gzip").send(&smaller[..]),
             None => request.send(envelope),
-        };
-        let response = response.map_err(|error| Undelivered::Unavailable(error.to_string()))?;
+        }
+    }
+
+    pub(crate) fn post(&mut self, envelope: &[u8]) -> Result<(), Undelivered> {
+        let response = self.send(envelope).map_err(|error| Undelivered::Unavailable(error.to_string()))?;
         let status = response.status();
         self.limits.update(status, response.headers());
         let reason = format!("Sentry returned {status}");

@@ -29,6 +29,7 @@ mod backoff;
 mod category;
 mod client_reports;
 mod clock;
+mod connection_check;
 mod debug_meta;
 mod delivery_counts;
 mod direct;
@@ -53,6 +54,7 @@ mod sessions;
 mod sink;
 mod source_context;
 mod spool;
+mod spool_content;
 mod spool_file;
 mod spotlight;
 #[cfg(test)]
@@ -67,5 +69,7 @@ mod trim;
 mod undelivered;
 mod worker;
 
+pub use connection_check::{ConnectionCheck, check_connection};
 pub use sink::SentrySink;
+pub use spool_content::SpoolContent;
 pub use test_event::send_test_event;

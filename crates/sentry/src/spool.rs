@@ -17,11 +17,11 @@ use crate::category::Category;
 use crate::spool_file::{Lock, create, is_envelope};
 
 /// File extension of complete files.
-const COMPLETE: &str = "envelope";
+pub(crate) const COMPLETE: &str = "envelope";
 /// File extension of files that are being written.
 const UNFINISHED: &str = "unfinished";
 /// Subdirectory for files that are not valid envelopes.
-const QUARANTINE: &str = "quarantine";
+pub(crate) const QUARANTINE: &str = "quarantine";
 /// How often the directory is scanned for files of other processes.
 const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 /// Unfinished files older than this were left by a process that died.

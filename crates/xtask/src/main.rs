@@ -4,8 +4,10 @@
 
 mod bench;
 mod blueprint;
+mod dist;
 mod paint;
 mod print;
+mod release_build;
 mod soak;
 
 use std::io::{self, Write};
@@ -26,6 +28,7 @@ enum Task {
     /// Benchmark the service against other servers
     Bench(bench::Args),
     Blueprint(blueprint::Command),
+    Dist(dist::Args),
     /// Count the instructions and allocations of a request
     Instructions(bench::instructions::Args),
     /// Run a soak test; without a name, list them
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     print::exit_code(match Command::parse().task {
         Task::Bench(args) => with_panic_message(|| bench::run(&args)),
         Task::Blueprint(command) => blueprint::run(command).and_then(|text| print::answer(&text)),
+        Task::Dist(args) => dist::run(&args),
         Task::Instructions(args) => with_panic_message(|| bench::instructions::run(&args)),
         Task::Soak(args) => soak::run(&args),
     })

@@ -46,7 +46,9 @@ fn settings(compose: &Value, service: &Value) -> BTreeMap<String, String> {
         if let Some(name) = value.strip_prefix("/run/secrets/") {
             assert!(secrets.contains(&name), "{key} is in the secret {name}, which the service does not have");
             assert!(compose["secrets"][name]["file"].is_string(), "the secret {name} is a file");
-            let content = if name == "sentry_dsn" { "" } else { "postgres://cyanotype:p@database/cyanotype" };
+            let is_dsn = name == "sentry_dsn";
+            let content =
+                if is_dsn { "http://key@bugsink:8000/1" } else { "postgres://cyanotype:p@database/cyanotype" };
             scratch::write(&scratch.join(name), content);
             value = scratch.join(name).display().to_string();
         }

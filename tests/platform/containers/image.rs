@@ -8,11 +8,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
+use system_tests::dist::dist;
 use system_tests::http::Client;
 use system_tests::peers::program::program;
 use system_tests::process_guard::{self, ProcessGuard};
 use system_tests::scratch::{self, Scratch};
-use system_tests::{dist, ports, wait};
+use system_tests::{ports, wait};
 
 /// The user of the image.
 pub const USER: u32 = 65532;
@@ -33,13 +34,10 @@ impl Image {
     /// Builds the final stage with the command of docs/OPERATIONS.md, on a base image that is made here.
     #[track_caller]
     pub fn build() -> Self {
-        let scratch = Scratch::new("image");
-        for directory in ["storage", "run", "tmp", "binary"] {
-            scratch::make_dir(&scratch.join(directory));
-        }
-        let binary = dist::binary();
-        fs::copy(&binary, scratch.join("binary/app")).expect("the scratch directory is writable");
-        let mut image = Self { scratch, config: Value::Null };
+        let mut image = Self::empty();
+        let binary = dist().app();
+        scratch::make_dir(&image.scratch.join("binary"));
+        fs::copy(&binary, image.scratch.join("binary/app")).expect("the scratch directory is writable");
         image.build_base(&binary);
 
         let documented = documented_build();
@@ -58,15 +56,18 @@ impl Image {
         image
     }
 
+    fn empty() -> Self {
+        let scratch = Scratch::new("image");
+        for directory in ["storage", "run", "tmp"] {
+            scratch::make_dir(&scratch.join(directory));
+        }
+        Self { scratch, config: Value::Null }
+    }
+
     /// Like the real base image: the libraries and the directories, no shell.
     fn build_base(&self, binary: &Path) {
         let root = self.scratch.join("runtime");
-        for directory in MOUNT_POINTS {
-            scratch::make_dir(&root.join(directory));
-        }
-        for file in MOUNTED_FILES {
-            scratch::write(&root.join(file), "");
-        }
+        make_mount_points(&root);
         let mut ldd = Command::new("ldd");
         ldd.arg(binary);
         for library in output(ldd).split_whitespace().filter(|word| word.starts_with('/')) {
@@ -164,6 +165,8 @@ impl Container<'_> {
         let log = File::options().create(true).append(true).open(&self.log).expect("the scratch directory is writable");
         let buildah = program("buildah", "buildah");
         let mut command = if self.read_only {
+            // An earlier run in the container has deleted those that it mounted over.
+            make_mount_points(Path::new(&self.root()));
             let mut command = process_guard::command("unshare");
             command.args(["-m", "sh", "-c", READ_ONLY]).arg(self.root()).arg(&buildah);
             command
@@ -250,12 +253,17 @@ fn documented_build() -> Vec<String> {
     build.expect("docs/OPERATIONS.md builds the image from a binary").split_whitespace().map(str::to_owned).collect()
 }
 
+fn make_mount_points(root: &Path) {
+    MOUNT_POINTS.iter().for_each(|directory| scratch::make_dir(&root.join(directory)));
+    MOUNTED_FILES.iter().for_each(|file| scratch::write(&root.join(file), ""));
+}
+
 /// The files of a directory that a build sees, sorted.
 #[track_caller]
 pub fn context_files(directory: &Path, scratch: &Scratch) -> Vec<String> {
     let containerfile = scratch.join("Containerfile");
     scratch::write(&containerfile, "FROM scratch\nCOPY . /\n");
-    let image = Image { scratch: Scratch::new("context"), config: Value::Null };
+    let image = Image::empty();
     let mut build = image.buildah("build");
     build.args(["--isolation", "chroot", "--quiet", "--tag", "context", "--file"]).arg(containerfile).arg(directory);
     output(build);

@@ -46,9 +46,10 @@ fn the_unit_serves_and_every_record_is_in_the_journal() {
     let events = service.sentry.wait_payloads("event", 3);
     assert_eq!(events.len(), 3, "the DSN is the credential: error, critical and uncaught");
 
-    // More than journald accepts from a unit by default.
+    // journald's limit depends on its free space, and may be higher than this.
+    assert_eq!(service.property("LogRateLimitIntervalUSec"), "0", "journald drops no record");
     let burst: Vec<Value> = (0..BURST).map(|_| json!({"do": "log", "level": "info", "message": "burst"})).collect();
-    assert_eq!(service.client().post("/probe/run/quiet").json(&json!({"steps": burst})).send().status, 204);
+    assert_eq!(service.client().post("/probe/run").json(&json!({"steps": burst})).send().status, 204);
 
     let main = service.property("MainPID");
     let environment = std::fs::read(service.systemd.path(&format!("/proc/{main}/environ"))).expect("root can read it");
@@ -61,12 +62,12 @@ fn the_unit_serves_and_every_record_is_in_the_journal() {
     assert!(service.systemd.path("/var/lib/cyanotype/app.db").exists());
     assert_eq!(service.systemd.sh("stat -c %U:%a /run/cyanotype/management.sock").trim(), "cyanotype:600");
     let shown = service.systemd.sh(&documented("socket"));
-    assert!(shown.contains("at critical"), "{shown}");
+    assert!(shown.contains("at critical") && shown.contains("no overrides"), "{shown}");
 
     service.systemd.sh("systemctl stop cyanotype.socket cyanotype.service");
     assert_eq!(service.property("Result"), "success");
     let records = service.records("");
-    assert_eq!(records.iter().filter(|record| record["kind"] == "response").count(), requests + 1);
+    assert_eq!(records.iter().filter(|record| record["kind"] == "response").count(), requests + 2);
     assert_eq!(records.iter().filter(|record| record["message"] == "burst").count(), BURST);
     assert!(says(records.last().expect("there are records"), "stopped"), "the last record is in the journal");
     assert_eq!(records.iter().filter_map(|record| record.get("dropped")).next(), None, "no record is lost");
@@ -101,7 +102,7 @@ fn a_reload_applies_a_changed_file_and_refuses_an_invalid_one() {
     service.systemd.sh("systemctl reload cyanotype");
     service.wait_record("the reload", |record| record["change"]["action"] == "reloaded");
     service.wait_property("StatusText", "serving; the settings have been reloaded");
-    assert_eq!(service.management().get("/log").send().json()["policy"]["level"], "warning");
+    assert_eq!(service.management().get("/log").send().json()["effective"]["log.level"], "warning");
 
     service.systemd.write(file, "[log]\nlevel = \"loud\"\n");
     service.systemd.sh("systemctl reload cyanotype");

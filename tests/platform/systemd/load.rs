@@ -25,7 +25,7 @@ impl Load {
                 let mut failures = Vec::new();
                 let mut connection = None;
                 while !stop.load(Ordering::Relaxed) {
-                    match request(&mut connection, port, index % 2 == 0) {
+                    match request(&mut connection, port, index.is_multiple_of(2)) {
                         Ok(204) => drop(answered.fetch_add(1, Ordering::Relaxed)),
                         Ok(status) => failures.push(format!("status {status}")),
                         Err(error) => {
@@ -55,19 +55,23 @@ impl Load {
 }
 
 fn request(connection: &mut Option<BufReader<TcpStream>>, port: u16, closes: bool) -> io::Result<u16> {
-    let reader = match connection {
-        Some(reader) => reader,
+    let last = if closes { "connection: close\r\n" } else { "" };
+    let body = r#"{"steps":[{"do":"sleep","ms":3}]}"#;
+    let head = format!("POST /probe/run/quiet HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{last}");
+    let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    // A server may close a connection between two requests. As HTTP expects of clients, a closed one is replaced.
+    let is_open = |open: &mut BufReader<TcpStream>| !is_closed(open.get_ref()) && send(open, &request).is_ok();
+    let reader = match connection.take().and_then(|mut open| is_open(&mut open).then_some(open)) {
+        Some(reader) => connection.insert(reader),
         None => {
             let stream = TcpStream::connect(("127.0.0.1", port))?;
             stream.set_read_timeout(Some(READ_LIMIT))?;
             stream.set_nodelay(true)?;
-            connection.insert(BufReader::new(stream))
+            let reader = connection.insert(BufReader::new(stream));
+            send(reader, &request)?;
+            reader
         }
     };
-    let last = if closes { "connection: close\r\n" } else { "" };
-    let body = r#"{"steps":[{"do":"sleep","ms":3}]}"#;
-    let head = format!("POST /probe/run/quiet HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{last}");
-    write!(reader.get_mut(), "{head}content-length: {}\r\n\r\n{body}", body.len())?;
     let (mut status, mut length, mut is_last, mut line) = (0, 0, closes, String::new());
     loop {
         line.clear();
@@ -89,4 +93,16 @@ fn request(connection: &mut Option<BufReader<TcpStream>>, port: u16, closes: boo
             return Ok(status);
         }
     }
+}
+
+/// Whether the server has closed an idle connection.
+fn is_closed(stream: &TcpStream) -> bool {
+    let peeked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    let is_open = matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+    !is_open || stream.set_nonblocking(false).is_err()
+}
+
+/// In one write: it fails only when the connection was closed before.
+fn send(connection: &mut BufReader<TcpStream>, request: &str) -> io::Result<()> {
+    connection.get_mut().write_all(request.as_bytes())
 }

@@ -46,8 +46,8 @@ fn a_connection_starts_the_service_and_a_stop_of_both_refuses_connections() {
     let service = Deployed::install("", "").start();
     service.systemd.sh("systemctl stop cyanotype.service");
     assert_eq!(service.property("ActiveState"), "inactive");
-    assert_eq!(service.client().get("/docs").send().status, 308, "the request starts the service");
+    assert_eq!(service.client().get("/openapi.json").send().status, 200, "the request starts the service");
     service.wait_property("ActiveState", "active");
     service.systemd.sh("systemctl stop cyanotype.socket cyanotype.service");
-    assert!(service.client().get("/docs").try_send().is_err());
+    assert!(service.client().get("/openapi.json").try_send().is_err());
 }

@@ -361,7 +361,7 @@ const EXIT_STATUSES: &[(u8, &str, &str)] = &[
     (
         1,
         "commands",
-        "the result is negative: the service refused the change, the fleet is incomplete, `redact check` found something, the test event did not arrive, there is no such user, `health`: not live or not ready, `db status`: not current, `db backup`: the file cannot be written",
+        "the result is negative: the service refused the change, the fleet is incomplete, `redact check` found something, a check of `doctor` failed, the test event did not arrive, there is no such user, `health`: not live or not ready, `db status`: not current, `db backup`: the file cannot be written",
     ),
     (2, "commands", "wrong usage of the command line"),
     (66, "commands", "the input cannot be read: the file of `redact check`"),
@@ -398,7 +398,7 @@ const SIGNALS: &[(&str, &str)] = &[
     ("SIGXFSZ", "none; a file at its size limit is treated as a full disk"),
 ];
 
-fn rows(heading: &str, rows: impl IntoIterator<Item = String>) -> String {
+pub(super) fn rows(heading: &str, rows: impl IntoIterator<Item = String>) -> String {
     let columns = heading.matches('|').count() - 1;
     let mut text = format!("{heading}\n|{}\n", " --- |".repeat(columns));
     rows.into_iter().for_each(|row| text.push_str(&format!("{row}\n")));

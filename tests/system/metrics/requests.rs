@@ -59,7 +59,10 @@ fn the_counts_are_those_of_the_response_records() {
     let service = probe().env("APP__SERVER__DOCS", "true").start();
     use_api(&service);
     assert_eq!(service.get("/openapi.json").send().status, 200);
-    let counted = counts(&scrape(&service));
+    // A client may have the response just before its request has ended.
+    let counted = wait::until("every request to end", LIMIT, || {
+        Some(counts(&scrape(&service))).filter(|counted| counted.values().sum::<u64>() == 17)
+    });
     let mut recorded = Counts::new();
     for record in service.stop().records().iter().filter(|record| record["kind"] == "response") {
         let text = |key: &str| record[key].as_str().unwrap_or_default().to_owned();

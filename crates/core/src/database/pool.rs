@@ -39,7 +39,7 @@ mod tests {
             }
             transaction.rollback().await.expect("it is rolled back");
         };
-        let (written, ()) = futures_util::join!(write, waiting);
+        let (written, ()) = tokio::join!(write, waiting);
         written.expect("the table is created");
         assert_eq!(database.pool(), idle);
     }

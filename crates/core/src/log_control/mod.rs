@@ -30,7 +30,7 @@ use crate::handler::extract::BodyLimits;
 pub(crate) use expiry::expire_overrides;
 pub(crate) use peer::mark_socket;
 pub(crate) use scope::check_route;
-pub(crate) use socket::SocketFile;
+pub(crate) use socket::{SocketFile, check_path as check_socket_path};
 pub(crate) use state::LogControl;
 
 /// Maximum body size in bytes.

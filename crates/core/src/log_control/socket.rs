@@ -63,7 +63,8 @@ fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-fn check_path(path: &Path) -> io::Result<()> {
+/// Whether a start can listen on a path.
+pub(crate) fn check_path(path: &Path) -> io::Result<()> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -75,15 +75,15 @@ impl Sources {
 
     fn encode_overrides(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let snapshot = self.pipeline.snapshot();
-        let scopes: [(&str, fn(&OverrideScope) -> bool); 4] = [
-            ("process", |scope| matches!(scope, OverrideScope::Process)),
-            ("blueprint", |scope| matches!(scope, OverrideScope::Blueprint(_))),
-            ("module", |scope| matches!(scope, OverrideScope::Module(_))),
-            ("route", |scope| matches!(scope, OverrideScope::Route(_))),
-        ];
+        let name_of = |scope: &OverrideScope| match scope {
+            OverrideScope::Process => "process",
+            OverrideScope::Blueprint(_) => "blueprint",
+            OverrideScope::Module(_) => "module",
+            OverrideScope::Route(_) => "route",
+        };
         let mut overrides = describe(out, &catalog::LOG_OVERRIDES)?;
-        for (name, is_scope) in scopes {
-            let count = snapshot.overrides.iter().filter(|it| is_scope(&it.scope)).count();
+        for name in ["process", "blueprint", "module", "route"] {
+            let count = snapshot.overrides.iter().filter(|it| name_of(&it.scope) == name).count();
             gauge(&mut overrides, &[("scope", name)], count as u64)?;
         }
         Ok(())
@@ -133,11 +133,11 @@ fn describe<'a>(out: &'a mut DescriptorEncoder<'_>, metric: &'a Metric) -> Resul
     out.encode_descriptor(metric.name, metric.help, metric.unit.as_ref(), metric.kind)
 }
 
-fn counter(out: &mut MetricEncoder<'_>, labels: &[(&str, &str)], value: impl EncodeCounterValue) -> fmt::Result {
+fn counter(out: &mut MetricEncoder<'_>, labels: &[(&str, &str)], value: impl EncodeCounterValue + Copy) -> fmt::Result {
     out.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&value, None)
 }
 
-fn gauge(out: &mut MetricEncoder<'_>, labels: &[(&str, &str)], value: impl EncodeGaugeValue) -> fmt::Result {
+fn gauge(out: &mut MetricEncoder<'_>, labels: &[(&str, &str)], value: impl EncodeGaugeValue + Copy) -> fmt::Result {
     out.encode_family(&labels)?.encode_gauge(&value)
 }
 

@@ -38,7 +38,7 @@ fn quality(accepted: &[QualityItem<Mime>], main: mime::Name<'_>, sub: &str) -> u
             1 => it.item.type_() == main && it.item.subtype() == mime::STAR,
             _ => it.item.type_() == mime::STAR,
         });
-        matching.map(|it| thousandths(it)).max()
+        matching.map(thousandths).max()
     };
     of(2).or_else(|| of(1)).or_else(|| of(0)).unwrap_or(0)
 }

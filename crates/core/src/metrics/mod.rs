@@ -2,6 +2,7 @@
 
 mod catalog;
 mod collector;
+mod exemplars;
 mod format;
 mod process;
 
@@ -18,11 +19,15 @@ use prometheus_client::registry::Registry;
 use crate::database::Database;
 use crate::middleware::in_flight::InFlightRequests;
 use collector::Sources;
+use exemplars::Exemplars;
 use format::Format;
 
 /// The metrics of the process.
 #[derive(Debug, Clone)]
-pub(crate) struct Metrics(Arc<Registry>);
+pub(crate) struct Metrics {
+    registry: Arc<Registry>,
+    requests: InFlightRequests,
+}
 
 impl Metrics {
     /// `program` is the program's name and version.
@@ -33,18 +38,23 @@ impl Metrics {
         program: [&'static str; 2],
     ) -> Self {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Sources { pipeline, database, requests, program }));
-        Self(Arc::new(registry))
+        let sources = Sources { pipeline, database, requests: requests.clone(), program };
+        registry.register_collector(Box::new(sources));
+        Self { registry: Arc::new(registry), requests }
     }
 
     fn encode(&self, format: Format) -> String {
+        let exemplars = Exemplars::of(self.requests.metrics());
         let mut encoded = String::new();
         let done = match format {
-            Format::OpenMetrics => text::encode(&mut encoded, &self.0),
-            Format::Classic => prometheus_text::encode(&mut encoded, &self.0),
+            Format::OpenMetrics => text::encode(&mut encoded, &self.registry),
+            Format::Classic => prometheus_text::encode(&mut encoded, &self.registry),
         };
         done.expect("a string takes any text, and no metric has buckets of another kind than its type");
-        encoded
+        match format {
+            Format::OpenMetrics => exemplars.add_to(&encoded),
+            Format::Classic => encoded,
+        }
     }
 }
 

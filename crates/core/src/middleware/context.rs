@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::http::Method;
 use cyanotype_actix::{ClientAddressResolver, request_context};
 use cyanotype_telemetry::{Pipeline, request};
 use futures_util::FutureExt;
 
 use super::routing::normalize_request;
-use crate::middleware::in_flight::{InFlightBody, InFlightRequests};
+use crate::middleware::in_flight::{InFlightBody, InFlightRequests, close_connection};
 use crate::middleware::response_headers::{DefaultHeaders, with_head};
 use crate::settings::TrailingSlash;
 
@@ -42,12 +42,7 @@ where
         }
         let mut response = headers.apply(response, request_context);
         if guard.must_close_connection() {
-            response = with_head(response, |head| {
-                // The connection of a WebSocket has been upgraded, and ends with it.
-                if head.status != StatusCode::SWITCHING_PROTOCOLS {
-                    head.set_connection_type(ConnectionType::Close);
-                }
-            });
+            response = with_head(response, close_connection);
         }
         response.map(|response| response.map_body(|_, body| InFlightBody::new(body, guard, is_head)))
     };

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::StatusCode;
+use actix_web::dev::ResponseHead;
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::web::Bytes;
 use cyanotype_telemetry::request::RequestContext;
 use pin_project_lite::pin_project;
@@ -95,6 +96,13 @@ impl RequestGuard {
     }
 }
 
+/// Closes the connection after this response. That of a WebSocket is its own from now on, and ends with it.
+pub(crate) fn close_connection(head: &mut ResponseHead) {
+    if head.status != StatusCode::SWITCHING_PROTOCOLS {
+        head.set_connection_type(ConnectionType::Close);
+    }
+}
+
 impl Drop for RequestGuard {
     fn drop(&mut self) {
         // Before the request stops being in flight, so that the last metrics of a shutdown include it.
@@ -140,5 +148,25 @@ impl<B: MessageBody> MessageBody for InFlightBody<B> {
         }
         let Self { body, guard, headers_only } = self;
         body.try_into_bytes().map_err(|body| Self { body, guard, headers_only })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::HttpResponse;
+
+    use super::*;
+
+    #[test]
+    fn every_connection_but_that_of_a_websocket_is_closed() {
+        for (mut response, closed) in [
+            (HttpResponse::Ok().finish(), true),
+            (HttpResponse::InternalServerError().finish(), true),
+            (HttpResponse::SwitchingProtocols().upgrade("websocket").finish(), false),
+        ] {
+            let head = response.head_mut();
+            close_connection(head);
+            assert_eq!((head.connection_type() == ConnectionType::Close, head.upgrade()), (closed, !closed));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The durations of API requests by method, route and status class. Every series that can exist is known at startup, whatever
 //! clients send; counting a request allocates nothing once its series has been used.
 
+mod by_length;
 mod histogram;
 mod routes;
 
@@ -11,7 +12,7 @@ use actix_web::HttpRequest;
 use actix_web::http::{Method, StatusCode};
 use cyanotype_telemetry::request::RequestIdentity;
 
-pub(crate) use histogram::DurationHistogram;
+pub(crate) use histogram::{DurationHistogram, Exemplar};
 use routes::Routes;
 
 /// The methods that OpenTelemetry's semantic conventions know; all others are `_OTHER`.
@@ -66,7 +67,7 @@ impl RequestMetrics {
     /// Counts a request that has ended now.
     pub(crate) fn record(&self, SeriesIndex(at): SeriesIndex, begun: Instant, identity: &RequestIdentity) {
         let now = Instant::now();
-        let histogram = self.series[at].get_or_init(|| Box::new(DurationHistogram::new()));
+        let histogram = self.series[at].get_or_init(Box::default);
         // Only an id that is in a record, an event or the caller's trace leads anywhere.
         histogram.observe(now - begun, identity.known_trace_id(), now - self.start);
     }

@@ -1,9 +1,13 @@
 //! The route of a request, found without an allocation: the router knows it, but returns it only as a new string.
 
+use std::collections::BTreeMap;
+
 use actix_router::{ResourceDef, Url};
 use actix_web::HttpRequest;
 use arrayvec::ArrayString;
 use cyanotype_telemetry::request::RequestIdentity;
+
+use super::by_length::ByLength;
 
 /// The maximum length of a path with the names of its parameters. Longer ones are looked up in the router.
 const MAX_SHAPE_BYTES: usize = 128;
@@ -14,40 +18,41 @@ pub(crate) type RouteIndex = usize;
 /// The route patterns of an app. They are known when it starts, so clients cannot add any.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    /// Sorted, for a binary search.
-    patterns: Vec<Box<str>>,
-    /// The shapes that only one pattern has, by length and text, each with the position of its pattern.
-    shapes: Vec<(Box<str>, usize)>,
+    patterns: ByLength,
+    /// The shapes that only one pattern has.
+    shapes: ByLength,
+    /// The position of the pattern of each shape.
+    of_shapes: Vec<usize>,
     /// The patterns with the fewest parameters first, each with its position.
     definitions: Vec<(ResourceDef, usize)>,
 }
 
 impl Routes {
     pub(crate) fn new(patterns: impl IntoIterator<Item = String>) -> Self {
-        let mut patterns: Vec<Box<str>> = patterns.into_iter().map(String::into_boxed_str).collect();
-        patterns.sort();
-        patterns.dedup();
-        let mut shapes: Vec<(Box<str>, usize)> =
-            patterns.iter().enumerate().map(|(at, pattern)| (shape_of_pattern(pattern).into(), at)).collect();
-        shapes.sort_by(|(a, _), (b, _)| order(a, b));
-        // Patterns that differ only in the regular expression of a parameter.
-        let ambiguous: Vec<Box<str>> =
-            shapes.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0].0.clone()).collect();
-        shapes.retain(|(shape, _)| !ambiguous.contains(shape));
+        let patterns = ByLength::new(patterns);
+        let texts = patterns.texts();
+        let mut by_shape = BTreeMap::<String, Vec<usize>>::new();
+        for (at, pattern) in texts.iter().enumerate() {
+            by_shape.entry(shape_of_pattern(pattern)).or_default().push(at);
+        }
+        // Not those of patterns that differ only in the regular expression of a parameter.
+        by_shape.retain(|_, positions| positions.len() == 1);
+        let shapes = ByLength::new(by_shape.keys().cloned());
+        let of_shapes = shapes.texts().iter().map(|shape| by_shape[&**shape][0]).collect();
         let mut definitions: Vec<(ResourceDef, usize)> =
-            patterns.iter().enumerate().map(|(at, pattern)| (ResourceDef::new(&**pattern), at)).collect();
-        definitions.sort_by_key(|(_, at)| patterns[*at].matches('{').count());
-        Self { patterns, shapes, definitions }
+            texts.iter().enumerate().map(|(at, pattern)| (ResourceDef::new(&**pattern), at)).collect();
+        definitions.sort_by_key(|(_, at)| texts[*at].matches('{').count());
+        Self { patterns, shapes, of_shapes, definitions }
     }
 
     /// The number of indices, with that for no route.
     pub(crate) fn len(&self) -> usize {
-        self.patterns.len() + 1
+        self.patterns.texts().len() + 1
     }
 
     /// The pattern with this index; empty if there is none.
     pub(crate) fn pattern(&self, index: RouteIndex) -> &str {
-        index.checked_sub(1).and_then(|at| self.patterns.get(at)).map_or("", |pattern| pattern)
+        index.checked_sub(1).and_then(|at| self.patterns.texts().get(at)).map_or("", |pattern| pattern)
     }
 
     /// The route of a request that was answered. `request` is `None` if its handler panicked.
@@ -66,7 +71,7 @@ impl Routes {
     }
 
     fn index(&self, pattern: &str) -> RouteIndex {
-        self.patterns.binary_search_by(|other| (**other).cmp(pattern)).map_or(0, |at| at + 1)
+        self.patterns.position(pattern).map_or(0, |at| at + 1)
     }
 
     /// The route of a path, when the request with the router's result is gone.
@@ -75,14 +80,8 @@ impl Routes {
     }
 
     fn position_of_shape(&self, shape: &str) -> Option<usize> {
-        let at = self.shapes.binary_search_by(|(other, _)| order(other, shape)).ok()?;
-        Some(self.shapes[at].1)
+        self.shapes.position(shape).map(|at| self.of_shapes[at])
     }
-}
-
-/// By length first: most comparisons are then of two numbers.
-fn order(a: &str, b: &str) -> std::cmp::Ordering {
-    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 /// The path of a routed request with the names of its parameters in place of their values: `/orders/{id}`. `None` if the router

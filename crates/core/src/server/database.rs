@@ -94,7 +94,8 @@ pub(super) async fn open_database(
     opened.map_err(StartError::Database)
 }
 
-fn migrations(enabled: &[EnabledBlueprint]) -> impl Iterator<Item = (&'static str, Migrations)> {
+/// The migrations of the enabled blueprints.
+pub(super) fn migrations(enabled: &[EnabledBlueprint]) -> impl Iterator<Item = (&'static str, Migrations)> {
     let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
     blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)))
 }

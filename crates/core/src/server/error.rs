@@ -8,6 +8,7 @@ use cyanotype_telemetry::panic;
 
 use crate::blueprint::error::RegistryError;
 use crate::blueprint::started::BlueprintStartError;
+use crate::checks::{TooFewDescriptors, mend_address};
 use crate::database::DatabaseError;
 
 /// Exit status of configuration errors; a restart cannot help, so process managers must not attempt one.
@@ -56,7 +57,7 @@ pub enum StartError {
     #[error("cannot install signal handlers: {0}")]
     Signals(#[source] io::Error),
     /// A listen address cannot be bound.
-    #[error("cannot listen on {host}:{port}: {source}; set {section}.host and {section}.port to a free local address")]
+    #[error("cannot listen on {host}:{port}: {source}; {}", mend_address(section))]
     Listen {
         /// The settings section with the address: `server` or `management`.
         section: &'static str,
@@ -89,6 +90,13 @@ pub enum StartError {
     /// A part of the program panicked outside requests, or ended by itself.
     #[error("the process ends: {0}")]
     Fault(String),
+}
+
+impl From<TooFewDescriptors> for StartError {
+    fn from(error: TooFewDescriptors) -> Self {
+        let TooFewDescriptors { limit, minimum, recommended, workers, pooled } = error;
+        Self::TooFewDescriptors { limit, minimum, recommended, workers, pooled }
+    }
 }
 
 impl From<BlueprintStartError> for StartError {

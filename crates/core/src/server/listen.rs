@@ -9,7 +9,6 @@ use cyanotype_telemetry::{Level, Pipeline, Report};
 use tokio::task::JoinHandle;
 
 use super::app::AppFactory;
-use super::descriptors::DescriptorBudget;
 use super::error::StartError;
 use super::listening_sockets::ListeningSockets;
 use super::management::{self, Health, Management};
@@ -29,6 +28,7 @@ use super::systemd::sockets::InheritedSockets;
 use super::systemd::watchdog::Watchdog;
 use super::workers::Workers;
 use crate::blueprint::started::StartedBlueprints;
+use crate::checks::{self, DescriptorBudget};
 use crate::database::{Database, Sweeper};
 use crate::fleet::Fleet;
 use crate::log_control::{self, LogControl, SocketFile, expire_overrides};
@@ -135,8 +135,8 @@ impl StartedService<'_> {
         }
 
         log_startup(service, settings, pipeline, &api.addrs(), &management_addresses, &names, &database);
-        if let Some(warning) = descriptors.warning() {
-            pipeline.report(Report::service(Level::Warning, warning));
+        for finding in descriptors.finding().into_iter().chain(checks::at_start(settings)) {
+            pipeline.report(Report::service(Level::Warning, finding.line()));
         }
         let sweeper = Sweeper::new(database.clone(), blueprints.expiring_tables(), settings.database.sweep_interval());
         let sweeper = actix_web::rt::spawn(sweeper.run());

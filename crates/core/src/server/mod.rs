@@ -3,7 +3,7 @@
 pub(crate) mod app;
 mod database;
 pub(crate) mod debug_token;
-mod descriptors;
+mod doctor;
 pub(crate) mod error;
 pub(crate) mod last_words;
 mod listen;

@@ -11,7 +11,6 @@ use cyanotype_telemetry::{Hooks, Level, Pipeline, Report};
 
 use super::app::AppFactory;
 use super::database::open_database;
-use super::descriptors::DescriptorBudget;
 use super::error::StartError;
 use super::last_words;
 use super::listen::StartedService;
@@ -26,6 +25,7 @@ use crate::blueprint::registry::EnabledBlueprint;
 use crate::blueprint::resources::SharedResources;
 use crate::blueprint::routes;
 use crate::blueprint::started::StartedBlueprints;
+use crate::checks::DescriptorBudget;
 use crate::database::Database;
 use crate::fleet::Fleet;
 use crate::log_control::LogControl;
@@ -91,7 +91,7 @@ fn run(
     let pipeline = start_pipeline(&settings, std::mem::take(&mut service.hooks));
 
     // Before any runtime: with too few descriptors a runtime would fail without a clear reason.
-    let descriptors = DescriptorBudget::claim(&settings);
+    let descriptors = DescriptorBudget::claim(&settings).map_err(StartError::from);
     let served = descriptors.and_then(|descriptors| {
         let sockets = sockets?;
         let signals = handlers.and_then(|handlers| handlers.watch(pipeline)).map_err(StartError::Signals)?;
@@ -120,6 +120,8 @@ fn run(
             // Last: health checks are answered until the process ends.
             if let Some((management, runtime)) = management {
                 runtime.block_on(management.stop());
+                // As above.
+                std::mem::forget(runtime);
             }
             error.map_or(ExitCode::SUCCESS, |error| error.exit_code())
         }

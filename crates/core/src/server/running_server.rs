@@ -16,6 +16,7 @@ pub(super) struct RunningServer {
 }
 
 impl RunningServer {
+    #[expect(clippy::disallowed_methods, reason = "the task of a server, which has no request")]
     pub(super) fn start(name: &'static str, server: Server) -> Self {
         let handle = server.handle();
         Self { name, handle, task: Some(actix_web::rt::spawn(server)) }

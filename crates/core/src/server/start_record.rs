@@ -8,6 +8,7 @@ use cyanotype_telemetry::{Level, Pipeline, Report, write_to_stderr};
 use super::error::StartError;
 use super::service::Service;
 use crate::api::pages;
+use crate::checks::setting_warnings;
 use crate::database::Database;
 use crate::sentry;
 use crate::settings::{Env, Mode, Settings};
@@ -34,7 +35,7 @@ pub(super) fn log_startup(
         (true, true) => Some("no DSN is set"),
         (true, false) => Some("built without the `sentry` feature"),
     };
-    let warnings = [settings.warnings.clone(), settings.log.size_warnings()].concat();
+    let warnings = setting_warnings(settings);
     let level = if warnings.is_empty() { Level::Info } else { Level::Warning };
     let mut report =
         Report::service(level, format!("{} {} listening on http://{}", service.name, service.version, shown(api)))

@@ -28,9 +28,9 @@ pub use cyanotype_settings::{
 };
 pub use cyanotype_telemetry::request::ClientAddressHeader;
 pub use cyanotype_telemetry::settings::{
-    Env, FloodSettings, LevelNames, LineSettings, LogFormat, LogSettings, Mode, OnFailureSettings, PatternSettings,
-    PriorityPrefix, RedactSettings, RequestLogSettings, ResponseLog, ResponseLogSettings, Schema as LogSchema,
-    SentrySettings, StderrSettings,
+    Color, Env, FloodSettings, LevelNames, LineSettings, LogFormat, LogSettings, Mode, OnFailureSettings,
+    PatternSettings, PriorityPrefix, RedactSettings, RequestLogSettings, ResponseLog, ResponseLogSettings,
+    Schema as LogSchema, SentrySettings, StderrSettings,
 };
 pub use database::DatabaseSettings;
 pub use flags::{FlagProvider, FlagSettings};

@@ -193,9 +193,9 @@ fn availability_is_logged_as_the_policy_allows() {
 #[test]
 fn anything_but_an_event_is_dropped_and_counted() {
     let test = Fixture::new(Some(1 << 20));
-    let transaction = queued(&transaction("GET /"));
+    let queued = queued(&transaction("GET /"));
     for why in [Undelivered::Limited("429".into()), Undelivered::HeldBack, failed(), Undelivered::QueueFull] {
-        test.fallback.undelivered(&transaction, &why);
+        test.fallback.undelivered(&queued, &why);
     }
     assert_eq!((test.dir.files().len(), test.sink.lines().len()), (0, 0), "nothing is spooled, nothing logged at once");
     test.spool("one");

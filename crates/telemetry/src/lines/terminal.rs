@@ -31,9 +31,17 @@ fn is_east_asian(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     ["zh", "ja", "ko"].iter().any(|language| locale.to_string_lossy().starts_with(language))
 }
 
+impl Color {
+    /// Whether text is coloured on an output that is a terminal, or not, in the environment of this process.
+    #[must_use]
+    pub fn is_on(self, is_terminal: bool) -> bool {
+        decide_color(self, is_terminal, |name| std::env::var_os(name).filter(|value| !value.is_empty()))
+    }
+}
+
 /// Whether lines are coloured on stderr.
 pub(super) fn has_color(setting: Color) -> bool {
-    decide_color(setting, stderr().is_terminal(), |name| std::env::var_os(name).filter(|value| !value.is_empty()))
+    setting.is_on(stderr().is_terminal())
 }
 
 /// The setting, else <https://no-color.org>, else <https://force-color.org>, else whether it is a terminal with colours.

@@ -77,7 +77,7 @@ mod tests {
         for _ in 0..5 {
             let failure = Failure::from_message("Error", "failed".to_owned());
             pipeline.report(Report::failure(Kind::Exception, "test", failure));
-            pipeline.report(Report::new(Kind::Line, Level::Error, "test", "an error"));
+            pipeline.report(Report::new(Kind::Line, Level::Error, "test", "an error".to_owned()));
         }
         let counts = pipeline.sink_counts();
         let of = |sink: &str, kind: &str| {

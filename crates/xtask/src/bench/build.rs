@@ -1,11 +1,10 @@
 //! Release builds of the benchmark's binaries and the service.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use test_harness::scratch;
 
-use crate::paint;
+use crate::{paint, release_build};
 
 /// The paths of the binaries.
 #[derive(Clone)]
@@ -17,52 +16,41 @@ pub struct Built {
     pub app: PathBuf,
 }
 
-/// A package, its workspace, and its directory below the target directory.
+/// A package, and its workspace.
 #[derive(Clone, Copy)]
 pub struct Package {
     name: &'static str,
     workspace: &'static str,
-    target: &'static str,
 }
 
-/// Prefixes of the variables that cargo sets for the programs that it runs.
-const CARGO_VARIABLE_PREFIXES: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 const BENCH: &str = "crates/bench";
-pub const LOAD: Package = Package { name: "bench", workspace: BENCH, target: "bench" };
-pub const SERVICE: Package = Package { name: "bench-service", workspace: BENCH, target: "bench" };
-pub const PEERS: Package = Package { name: "bench-peers", workspace: BENCH, target: "bench" };
-pub const API: Package = Package { name: "bench-api", workspace: "crates/bench/api", target: "bench" };
-pub const APP: Package = Package { name: "app", workspace: "", target: "" };
+pub const LOAD: Package = Package { name: "bench", workspace: BENCH };
+pub const SERVICE: Package = Package { name: "bench-service", workspace: BENCH };
+pub const PEERS: Package = Package { name: "bench-peers", workspace: BENCH };
+pub const API: Package = Package { name: "bench-api", workspace: "crates/bench/api" };
+pub const APP: Package = Package { name: "app", workspace: "" };
 
 /// Builds these packages. Separately, because in a common build each package would get the others' features.
 pub fn packages(packages: &[Package]) -> Result<Built, String> {
     for package in packages {
         build(package)?;
     }
-    let binary = |package: Package, name| scratch::target().join(package.target).join("release").join(name);
+    let binary = |name| release_build::target().join("release").join(name);
     Ok(Built {
-        load: binary(LOAD, "bench-load"),
-        service: binary(SERVICE, "bench-service"),
-        peers: binary(PEERS, "bench-peers"),
-        api: binary(API, "bench-api"),
-        app: binary(APP, "app"),
+        load: binary("bench-load"),
+        service: binary("bench-service"),
+        peers: binary("bench-peers"),
+        api: binary("bench-api"),
+        app: binary("app"),
     })
 }
 
 fn build(package: &Package) -> Result<(), String> {
-    let Package { name, workspace, target } = package;
+    let Package { name, workspace } = package;
     super::log(&paint::dim(&format!("building {name} (takes minutes the first time)")));
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--release", "--package", name, "--target-dir"]);
-    command.arg(scratch::target().join(target));
-    command.arg("--manifest-path").arg(scratch::workspace().join(workspace).join("Cargo.toml"));
-    // Variables about this package: build scripts that depend on them would run again after each build without xtask.
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| CARGO_VARIABLE_PREFIXES.iter().any(|known| name.starts_with(known))) {
-            command.env_remove(name);
-        }
-    }
+    let mut command = release_build::cargo_build()?;
+    command.args(["--quiet", "--release", "--package", name, "--manifest-path"]);
+    command.arg(scratch::workspace().join(workspace).join("Cargo.toml"));
     let status = command.status().map_err(|error| format!("cannot run cargo: {error}"))?;
     status.success().then_some(()).ok_or_else(|| format!("cannot build {name}"))
 }

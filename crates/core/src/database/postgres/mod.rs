@@ -6,6 +6,7 @@
 
 mod breaker;
 mod errors;
+mod inspect;
 mod notifications;
 mod open;
 mod shared;

@@ -59,7 +59,7 @@ pub(super) async fn migration_status(
 }
 
 /// Works on a dedicated connection that is closed afterwards: a failed migration or a crashed process leaves no lock behind.
-async fn with_connection<T>(
+pub(super) async fn with_connection<T>(
     address: &str,
     target: &Target,
     work: impl AsyncFnOnce(&mut Client) -> Result<T, MigrationFailure>,

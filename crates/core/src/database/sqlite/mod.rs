@@ -6,6 +6,7 @@
 
 mod backup;
 mod backup_file;
+mod inspect;
 mod open;
 mod statements;
 mod transaction;
@@ -97,10 +98,7 @@ impl Sqlite {
 
     /// Absolute path of the file; `None` in memory.
     pub(super) fn file(&self) -> Option<PathBuf> {
-        match &self.parsed.location {
-            Location::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
-            Location::Memory => None,
-        }
+        self.parsed.file()
     }
 
     pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {

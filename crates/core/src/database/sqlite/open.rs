@@ -74,7 +74,7 @@ pub(super) fn reader(parsed: &SqliteUrl) -> rusqlite::Result<Connection> {
     Ok(reader)
 }
 
-fn connect(parsed: &SqliteUrl) -> rusqlite::Result<Connection> {
+pub(super) fn connect(parsed: &SqliteUrl) -> rusqlite::Result<Connection> {
     // Only one thread at a time uses a connection, so SQLite needs no mutex. Without the URI flag a path is never parsed as one.
     let access = if parsed.read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;

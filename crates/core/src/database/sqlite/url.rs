@@ -36,6 +36,14 @@ impl SqliteUrl {
         matches!(&self.location, Location::File(path) if !path.exists())
     }
 
+    /// Absolute path of the file; `None` in memory.
+    pub(in crate::database) fn file(&self) -> Option<PathBuf> {
+        match &self.location {
+            Location::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            Location::Memory => None,
+        }
+    }
+
     /// Parses a URL.
     ///
     /// # Errors

@@ -1,0 +1,134 @@
+//! All checks of the running service, or of a start here.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::bounded::{self, Running};
+use super::finding::{Finding, Status};
+use super::subject::Subject;
+use super::{
+    clock, database, descriptors, disk, management, ports, process, sentry, settings, spool, stderr, time_zone,
+};
+use crate::database::{Migrations, sqlite_file};
+use crate::settings::{ManagementSettings, Settings};
+
+/// The result of all checks.
+#[derive(Debug, Clone, Serialize)]
+pub struct Examination {
+    /// The most serious finding.
+    pub status: Status,
+    /// The running service; `None` for a start here.
+    pub pid: Option<i32>,
+    /// What each check found.
+    pub checks: Vec<Finding>,
+}
+
+impl Examination {
+    /// The examination where the settings cannot be used: the checks that need none.
+    #[must_use]
+    pub fn of_invalid_settings(reason: &str) -> Self {
+        let time_zone = time_zone::check(&Subject::start_here());
+        let checks = vec![settings::invalid(reason), clock::check(None), time_zone];
+        Self { status: Status::Fail, pid: None, checks }
+    }
+}
+
+/// What happens while the checks run.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A check takes more than two seconds.
+    Slow(&'static str),
+    /// A check has ended.
+    Found(&'a Finding),
+}
+
+/// What is examined.
+pub(crate) struct Environment {
+    pub settings: Settings,
+    /// The migrations of the enabled blueprints.
+    pub migrations: Vec<(&'static str, Migrations)>,
+    /// Whether the blueprints and their settings fit together.
+    pub registry: Result<(), String>,
+}
+
+/// Runs all checks. They run at the same time; their findings are passed on in a fixed order.
+pub(crate) fn examine(environment: Environment, mut progress: impl FnMut(Progress<'_>)) -> Examination {
+    let Environment { settings, migrations, registry } = environment;
+    let settings = Arc::new(settings);
+    let (subject, found) = find(&settings.management);
+    progress(Progress::Found(&found));
+    let mut checks = vec![found];
+    let pid = subject.running;
+    for running in begin(&settings, &Arc::new(subject), migrations, registry) {
+        let name = running.name;
+        let findings = running.wait(|| progress(Progress::Slow(name)));
+        findings.iter().for_each(|finding| progress(Progress::Found(finding)));
+        checks.extend(findings);
+    }
+    let status = checks.iter().map(|finding| finding.status).max().unwrap_or(Status::Ok);
+    Examination { status, pid, checks }
+}
+
+fn find(management: &ManagementSettings) -> (Subject, Finding) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(process::find(management)),
+        Err(error) => {
+            (Subject::start_here(), Finding::fail(process::NAME, error.to_string(), "raise the limits (ulimit -a)"))
+        }
+    }
+}
+
+fn begin(
+    settings: &Arc<Settings>,
+    subject: &Arc<Subject>,
+    migrations: Vec<(&'static str, Migrations)>,
+    registry: Result<(), String>,
+) -> Vec<Running> {
+    let one = |name, check: fn(&Settings, &Subject) -> Finding| {
+        let (settings, subject) = (Arc::clone(settings), Arc::clone(subject));
+        bounded::begin(name, move || vec![check(&settings, &subject)])
+    };
+    let of_settings = {
+        let (settings, subject) = (Arc::clone(settings), Arc::clone(subject));
+        bounded::begin(settings::NAME, move || vec![settings::check(&settings, registry, &subject)])
+    };
+    let of_database = {
+        let (settings, subject) = (Arc::clone(settings), Arc::clone(subject));
+        bounded::begin(database::NAME, move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            match runtime {
+                Ok(runtime) => runtime.block_on(database::check(&settings, migrations, &subject)),
+                Err(error) => vec![Finding::fail(database::NAME, error.to_string(), "raise the limits (ulimit -a)")],
+            }
+        })
+    };
+    let of_socket = {
+        let (settings, subject) = (Arc::clone(settings), Arc::clone(subject));
+        bounded::begin(ports::SOCKET, move || ports::check_socket(&settings, &subject).into_iter().collect())
+    };
+    vec![
+        of_settings,
+        of_database,
+        one(disk::NAME, disk::check),
+        one(sentry::NAME, |settings, _| sentry::check(settings)),
+        one(spool::NAME, spool::check),
+        one(stderr::NAME, |settings, subject| stderr::check(subject, settings)),
+        one(descriptors::NAME, descriptors::check),
+        one(ports::API, ports::check_api),
+        one(ports::MANAGEMENT, ports::check_management),
+        of_socket,
+        one(management::NAME, |settings, _| management::check(&settings.management)),
+        one(time_zone::NAME, |_, subject| time_zone::check(subject)),
+    ]
+}
+
+/// What a start warns of besides the limit on open files: what would be lost or wrong later. It asks no server.
+pub(crate) fn at_start(settings: &Settings) -> Vec<Finding> {
+    let subject = Subject::start_here();
+    let low_disk = Some(disk::check(settings, &subject)).filter(|finding| finding.status != Status::Ok);
+    let file = sqlite_file(&settings.database.url);
+    let network = file.and_then(|file| database::network_file_system(&file));
+    [clock::at_start(), low_disk, network, spool::at_start(settings, &subject)].into_iter().flatten().collect()
+}
