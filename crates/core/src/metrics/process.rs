@@ -43,13 +43,14 @@ pub(super) fn read() -> Option<ProcessStatus> {
     None
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use std::time::{SystemTime, UNIX_EPOCH};
 
     use super::*;
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn the_own_process_is_read() {
         let status = read().expect("/proc is mounted");
         assert!(status.resident_bytes > 100_000 && status.virtual_bytes > status.resident_bytes, "{status:?}");
