@@ -68,8 +68,11 @@ fn the_package_is_installed_upgraded_removed_and_purged() {
     let scratch = Scratch::new("package");
     let package = debian.receive(&dist().package());
 
-    // A first installation starts the service and enables it, as a user of its own.
-    debian.sh(&format!("{INSTALL} {package}"));
+    // A first installation enables the service, and says what it needs before its first start, as a user of its own.
+    let installed = debian.sh(&format!("{INSTALL} {package}"));
+    assert!(installed.contains("write Sentry's DSN to /etc/cyanotype/credentials/sentry_dsn"), "{installed}");
+    assert_eq!(debian.property("cyanotype.service", "ActiveState"), "inactive");
+    debian.sh("printf http://key@127.0.0.1:9/1 > /etc/cyanotype/credentials/sentry_dsn && systemctl start cyanotype");
     wait_ready(&debian);
     let process = debian.property("cyanotype.service", "MainPID");
     assert_eq!(debian.sh(&format!("stat -c %U /proc/{process}")).trim(), "cyanotype");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cyanotype::settings::Loader;
 use serde_json::{Value, json};
@@ -22,6 +23,8 @@ struct Plan {
     project: Project,
 }
 
+const EVENTS_LIMIT: Duration = Duration::from_secs(60);
+
 impl Plan {
     fn start(file: &str, more: &[(&str, &str)]) -> Self {
         let project = Bugsink::shared().project();
@@ -36,8 +39,9 @@ impl Plan {
         Self { deployed: Deployed::start(file, probe_app(), &environment), port, management_port, project }
     }
 
-    /// Logs lines at three levels, fails with a caught and an uncaught error, and stops.
-    fn log_fail_and_stop(&self) {
+    /// Logs lines at three levels, fails with a caught and an uncaught error, and stops once these events have arrived: Bugsink
+    /// may need longer than a shutdown lasts.
+    fn log_fail_and_stop(&self, events: usize) {
         wait_live(self.management_port);
         let log = |level: &str| json!({"do": "log", "level": level, "message": level});
         let caught = json!({"do": "capture_exception", "message": "caught"});
@@ -46,6 +50,7 @@ impl Plan {
             json!([log("info"), log("warning"), log("error"), caught]),
             json!({"error": "uncaught"}),
         );
+        self.project.wait_events(events, EVENTS_LIMIT);
         self.deployed.supervisor.ctl(&["stop", "app"]);
     }
 
@@ -76,9 +81,9 @@ impl Plan {
     }
 }
 
-fn run_plan(file: &str) -> Plan {
+fn run_plan(file: &str, events: usize) -> Plan {
     let plan = Plan::start(file, &[]);
-    plan.log_fail_and_stop();
+    plan.log_fail_and_stop(events);
     // N4: supervisord's own log exists, and does not contain the child's output.
     let own = fs::read_to_string(plan.file("log/supervisord.log")).unwrap_or_default();
     assert!(!own.contains("\"kind\""), "{own}");
@@ -87,21 +92,21 @@ fn run_plan(file: &str) -> Plan {
 
 #[test]
 fn plan_0_records_nothing_n18() {
-    let plan = run_plan("plan-0.conf");
+    let plan = run_plan("plan-0.conf", 0);
     assert_eq!(scratch::read(&plan.file("log/app.log")), "");
     assert_eq!(plan.events(), Vec::<String>::new());
 }
 
 #[test]
 fn plan_1_uses_sentry_only_n19() {
-    let plan = run_plan("plan-1.conf");
+    let plan = run_plan("plan-1.conf", 2);
     assert_eq!(scratch::read(&plan.file("log/app.log")), "");
     assert_eq!(plan.events(), ["caught", "uncaught"]);
 }
 
 #[test]
 fn plan_2_logs_to_the_file_and_reports_failures_to_sentry_n20() {
-    let plan = run_plan("plan-2.conf");
+    let plan = run_plan("plan-2.conf", 3);
     let expected = [
         "exception caught",
         "line error",
@@ -117,7 +122,7 @@ fn plan_2_logs_to_the_file_and_reports_failures_to_sentry_n20() {
 
 #[test]
 fn plan_2_at_warning_logs_warnings_and_errors_n21() {
-    let plan = run_plan("plan-2-warning.conf");
+    let plan = run_plan("plan-2-warning.conf", 3);
     let expected = [
         "exception caught",
         "line error",
@@ -131,14 +136,14 @@ fn plan_2_at_warning_logs_warnings_and_errors_n21() {
 
 #[test]
 fn plan_2_at_critical_writes_nothing_to_the_file_n22() {
-    let plan = run_plan("plan-2-critical.conf");
+    let plan = run_plan("plan-2-critical.conf", 2);
     assert_eq!(scratch::read(&plan.file("log/app.log")), "");
     assert_eq!(plan.events(), ["caught", "uncaught"]);
 }
 
 #[test]
 fn supervisords_own_log_can_be_disabled_n8() {
-    let plan = run_plan("no-supervisord-log.conf");
+    let plan = run_plan("no-supervisord-log.conf", 3);
     assert_eq!(plan.written().len(), 6);
     for name in ["log/supervisord.log", "supervisord.log", "none"] {
         assert!(!plan.file(name).exists(), "{name} was created");
@@ -147,7 +152,7 @@ fn supervisords_own_log_can_be_disabled_n8() {
 
 #[test]
 fn the_child_log_can_be_disabled_n9() {
-    let plan = run_plan("no-app-log.conf");
+    let plan = run_plan("no-app-log.conf", 3);
     assert!(!plan.file("log/app.log").exists() && !plan.file("none").exists());
     assert_eq!(plan.events(), ["caught", "error", "uncaught"]);
 }

@@ -1,6 +1,7 @@
 //! Every cell of the table in docs/CONTRACT.md: supervisord's log and Bugsink are compared with the policy function.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use cyanotype::settings::{Env, Mode};
 use cyanotype::{Kind, Level, Policy, StackPlacement, ToSentry};
@@ -70,6 +71,8 @@ fn prod_both_with_other_sentry_levels() {
     ]);
 }
 
+const EVENTS_LIMIT: Duration = Duration::from_secs(60);
+
 fn policy(env: Env, mode: Mode, level: Level) -> Policy {
     Policy { env, mode, level, breadcrumb_level: Level::Info, event_level: Level::Error, sentry: true, logs: false }
 }
@@ -87,6 +90,10 @@ fn check(policies: &[Policy]) {
     let supervisor = Supervisor::start(scratch.path(), &conf(&programs));
     for service in &running {
         service.drive();
+    }
+    // Bugsink may need longer than a shutdown lasts.
+    for service in &running {
+        service.project.wait_events(service.expected_events().len(), EVENTS_LIMIT);
     }
     // The shutdown flushes both sinks.
     supervisor.ctl(&["stop", "all"]);
@@ -204,20 +211,29 @@ impl Running {
         assert_eq!(actual, expected, "on stderr under {:?}", self.policy);
     }
 
-    fn compare_sentry(&self, events: &[Value]) {
-        let routed = |destination: ToSentry| {
-            let rows = self.rows().into_iter();
-            rows.filter(move |(kind, level, _)| self.policy.destinations(*kind, *level).sentry == destination)
-        };
-        let mut expected: Vec<String> = routed(ToSentry::Event).map(|(.., message)| message).collect();
-        let mut actual: Vec<String> = events.iter().map(event_message).collect();
+    /// The rows that the table routes there.
+    fn routed(&self, destination: ToSentry) -> impl Iterator<Item = (Kind, Level, String)> {
+        let rows = self.rows().into_iter();
+        rows.filter(move |(kind, level, _)| self.policy.destinations(*kind, *level).sentry == destination)
+    }
+
+    /// The messages of the events, sorted.
+    fn expected_events(&self) -> Vec<String> {
+        let mut expected: Vec<String> = self.routed(ToSentry::Event).map(|(.., message)| message).collect();
         expected.sort();
+        expected
+    }
+
+    fn compare_sentry(&self, events: &[Value]) {
+        let expected = self.expected_events();
+        let mut actual: Vec<String> = events.iter().map(event_message).collect();
         actual.sort();
         assert_eq!(actual, expected, "events under {:?}", self.policy);
 
         // Records before the caught error are its breadcrumbs, except those that are events themselves.
         if let Some(caught) = events.iter().find(|event| event_message(event) == "caught") {
-            let expected: BTreeSet<String> = routed(ToSentry::Breadcrumb)
+            let expected: BTreeSet<String> = self
+                .routed(ToSentry::Breadcrumb)
                 .filter(|(kind, ..)| *kind != Kind::Response)
                 .map(|(.., message)| message)
                 .collect();

@@ -172,7 +172,13 @@ impl fmt::Debug for Stack {
 fn walk(mut step: impl FnMut(usize) -> bool) {
     // SAFETY: the crate's lock protects dbghelp, which is used only on Windows. The unwinder of other systems may be entered
     // by several threads at once. Nothing is resolved here.
-    unsafe { backtrace::trace_unsynchronized(|frame| step(frame.ip() as usize)) }
+    unsafe {
+        backtrace::trace_unsynchronized(|frame| match frame.ip() as usize {
+            // The end of the stack, in binaries without unwind information for the thread's start.
+            0 => true,
+            address => step(address),
+        });
+    }
 }
 
 /// The modules that capture a stack, or turn an error into a report. The stack trace begins at their caller.

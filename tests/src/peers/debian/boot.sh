@@ -35,6 +35,8 @@ export root
             touch \"\$root/dev/\$device\"
             mount --bind \"/dev/\$device\" \"\$root/dev/\$device\"
         done
+        # As on a booted machine: systemd mounts the credentials of a unit from a namespace of their own.
+        mount --make-rshared /
         cd \"\$root\"
         exec chroot . /lib/systemd/systemd --system --unit=multi-user.target --show-status=no --log-target=console
     "
