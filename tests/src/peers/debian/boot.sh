@@ -35,9 +35,15 @@ export root
             touch \"\$root/dev/\$device\"
             mount --bind \"/dev/\$device\" \"\$root/dev/\$device\"
         done
+        mkdir \"\$root/dev/pts\"
+        mount -t devpts devpts \"\$root/dev/pts\"
+        ln -s pts/ptmx \"\$root/dev/ptmx\"
+        # Not chroot: systemd makes the sandboxes of units from the root of its mount namespace.
+        cd \"\$root\"
+        pivot_root . mnt
+        umount -l /mnt
         # As on a booted machine: systemd mounts the credentials of a unit from a namespace of their own.
         mount --make-rshared /
-        cd \"\$root\"
-        exec chroot . /lib/systemd/systemd --system --unit=multi-user.target --show-status=no --log-target=console
+        exec /lib/systemd/systemd --system --unit=multi-user.target --show-status=no --log-target=console
     "
 '
