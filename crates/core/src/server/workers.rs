@@ -27,7 +27,7 @@ impl Workers {
         self.0.lock().insert(thread::current().id(), sender);
         actix_web::rt::spawn(async move {
             while let Some(ping) = pings.recv().await {
-                // Nobody waits for the answer any more.
+                // No one waits for the answer any more.
                 let _ = ping.send(());
             }
         });
@@ -55,12 +55,31 @@ impl Round {
         }
     }
 
-    /// The number of workers that have not answered yet.
+    /// The number of workers that have neither answered nor ended yet. The others are not awaited any more.
     pub(crate) fn unanswered(&mut self) -> usize {
-        self.0
-            .iter_mut()
-            .filter_map(|answer| answer.try_recv().err())
-            .filter(|error| *error == oneshot::error::TryRecvError::Empty)
-            .count()
+        self.0.retain_mut(|answer| answer.try_recv() == Err(oneshot::error::TryRecvError::Empty));
+        self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn answers_that_were_counted_are_not_awaited_again() {
+        for hung in [0, 1, 2] {
+            let (answers, answered): (Vec<_>, Vec<_>) = (0..3).map(|_| oneshot::channel()).unzip();
+            let mut round = Round(answered);
+            let mut answers: Vec<Option<Ping>> = answers.into_iter().map(Some).collect();
+            let last = answers[hung].take().expect("each worker has a channel");
+            for answer in answers.into_iter().flatten() {
+                answer.send(()).expect("the round waits");
+            }
+            assert_eq!(round.unanswered(), 1, "worker {hung}");
+            last.send(()).expect("the round waits");
+            round.answered().await;
+            assert_eq!(round.unanswered(), 0);
+        }
     }
 }
