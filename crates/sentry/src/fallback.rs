@@ -22,6 +22,7 @@ use crate::delivery_counts::DeliveryCounts;
 use crate::losses::PendingLosses;
 use crate::queued_envelope::QueuedEnvelope;
 use crate::spool::{Claim, Spool, SpoolLosses};
+use crate::spool_content::SpoolContent;
 use crate::undelivered::Undelivered;
 
 /// Spools or writes undelivered envelopes. Clones share the spool and the losses.
@@ -204,14 +205,15 @@ impl Fallback {
                 None => records.push(RecordCounts { kind, dropped, ..RecordCounts::default() }),
             }
         }
-        let spool = self.spool_dir.as_ref().map(|dir| Spool::size(dir)).unwrap_or_default();
+        // What cannot be read counts as empty.
+        let spool = self.spool_dir.as_ref().and_then(|dir| SpoolContent::read_events(dir).ok()).unwrap_or_default();
         let deliveries = Deliveries {
             sent: records.iter().map(|record| record.written).sum(),
             spooled: self.counts.spooled.get(),
             refused: self.counts.refused.get(),
             limited: self.counts.limited.get(),
             spool_bytes: spool.bytes,
-            spool_oldest: spool.oldest,
+            spool_oldest: spool.oldest.map(|at| at.elapsed().unwrap_or_default()),
         };
         SinkCounts { sink: "sentry", records, deliveries: Some(deliveries), ..SinkCounts::default() }
     }

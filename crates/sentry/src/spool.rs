@@ -19,21 +19,13 @@ use crate::spool_file::{Lock, create, is_envelope};
 /// File extension of complete files.
 pub(crate) const COMPLETE: &str = "envelope";
 /// File extension of files that are being written.
-const UNFINISHED: &str = "unfinished";
+pub(crate) const UNFINISHED: &str = "unfinished";
 /// Subdirectory for files that are not valid envelopes.
 pub(crate) const QUARANTINE: &str = "quarantine";
 /// How often the directory is scanned for files of other processes.
 const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 /// Unfinished files older than this were left by a process that died.
 const MAX_UNFINISHED_AGE: Duration = Duration::from_secs(3600);
-
-/// The size of a spool.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct SpoolSize {
-    pub bytes: u64,
-    /// The age of the oldest envelope; `None` if there is none.
-    pub oldest: Option<Duration>,
-}
 
 pub(crate) struct Spool {
     dir: PathBuf,
@@ -227,20 +219,6 @@ impl Spool {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(name.to_string_lossy().into_owned()),
         }
-    }
-
-    /// Reads the size of the spool in a directory, which other processes may share. It needs no lock: a spool that waits for the
-    /// disk must not delay it. What cannot be read counts as empty.
-    pub(crate) fn size(dir: &Path) -> SpoolSize {
-        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-        let complete = entries.filter(|entry| entry.path().extension() == Some(OsStr::new(COMPLETE)));
-        let mut size = SpoolSize::default();
-        for metadata in complete.filter_map(|entry| entry.metadata().ok()).filter(|metadata| metadata.is_file()) {
-            size.bytes += metadata.len();
-            let age = metadata.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-            size.oldest = size.oldest.max(Some(age.unwrap_or_default()));
-        }
-        size
     }
 
     fn make_room(&mut self) -> u64 {

@@ -233,21 +233,3 @@ fn losses_add_up() {
     let quarantined = vec!["a".into(), "b".into()];
     assert_eq!(losses, SpoolLosses { evicted: 6, expired: 8, quarantined, unsent: vec![session, log] });
 }
-
-#[test]
-fn the_size_is_that_of_the_complete_files() {
-    let dir = TempDir::new();
-    assert_eq!(Spool::size(&dir.path().join("missing")), SpoolSize::default());
-    let mut spool = open(&dir, 1 << 20);
-    put(&mut spool, "first");
-    let oldest = fs::read_dir(dir.path()).expect("is there").next().expect("has a file").expect("is readable").path();
-    let hour = Duration::from_secs(3600);
-    let file = File::options().write(true).open(oldest).expect("it exists");
-    file.set_modified(SystemTime::now() - hour).expect("its time can be set");
-    put(&mut spool, "second");
-    fs::write(dir.path().join(format!("x.{UNFINISHED}")), "unfinished").expect("it can be written");
-    fs::create_dir(dir.path().join(format!("directory.{COMPLETE}"))).expect("it can be created");
-    let size = Spool::size(dir.path());
-    assert_eq!(size.bytes, (envelope("first").len() + envelope("second").len()) as u64);
-    assert!(size.oldest.is_some_and(|age| age >= hour && age < hour + Duration::from_secs(60)), "{size:?}");
-}
