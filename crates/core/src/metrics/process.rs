@@ -1,5 +1,7 @@
 //! The resources of the process, as the kernel reports them.
 
+use procfs::process::{LimitValue, Process};
+
 /// The resources of the process, at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ProcessStatus {
@@ -15,10 +17,7 @@ pub(super) struct ProcessStatus {
 }
 
 /// Reads `/proc/self`; `None` if it cannot be read.
-#[cfg(target_os = "linux")]
 pub(super) fn read() -> Option<ProcessStatus> {
-    use procfs::process::{LimitValue, Process};
-
     let process = Process::myself().ok()?;
     let stat = process.stat().ok()?;
     let ticks = procfs::ticks_per_second() as f64;
@@ -37,12 +36,6 @@ pub(super) fn read() -> Option<ProcessStatus> {
     })
 }
 
-/// Only Linux has `/proc/self` in this form.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn read() -> Option<ProcessStatus> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{SystemTime, UNIX_EPOCH};
@@ -50,7 +43,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn the_own_process_is_read() {
         let status = read().expect("/proc is mounted");
         assert!(status.resident_bytes > 100_000 && status.virtual_bytes > status.resident_bytes, "{status:?}");
