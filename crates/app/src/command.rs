@@ -155,7 +155,7 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
     let settings = command.flags.load(command.log_command());
     let outcome = match command.command {
         // Invalid settings are one of its findings.
-        Some(Command::Doctor { json }) => doctor::run(settings, service, json),
+        Some(Command::Doctor { json }) => doctor::run(settings, service, json).map(|()| ExitCode::SUCCESS),
         None => settings.map(|settings| cyanotype::serve(&settings, service)),
         Some(command) => settings.and_then(|settings| command.run(settings, service)).map(|()| ExitCode::SUCCESS),
     };
@@ -246,7 +246,7 @@ impl Command {
             Command::Config { reference: true, .. } => reference(&service(settings)),
             Command::Config { json, .. } => config(&service(settings), json)?,
             // It also runs without settings.
-            Command::Doctor { json } => return doctor::run(Ok(settings), service, json).map(drop),
+            Command::Doctor { json } => return doctor::run(Ok(settings), service, json),
             Command::Log { command } => return (*command).run(settings, service),
             Command::Redact { command } => return command.run(&settings),
             Command::Health(health) => return health.run(&settings),

@@ -4,13 +4,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use cyanotype::{
-    Backup, BackupError, BackupProgress, BlueprintMigrations, Level, MigrationInfo, MigrationState, Service,
-};
+use cyanotype::{Backup, BackupError, BackupProgress, BlueprintMigrations, MigrationInfo, MigrationState, Service};
 use serde_json::json;
 
 use crate::error::CommandError;
-use crate::print::{columns, print, to_json};
+use crate::print::{columns, print, print_progress, to_json};
 
 /// Time after which progress is printed, and interval between two lines of it.
 const PROGRESS_AFTER: Duration = Duration::from_secs(2);
@@ -107,7 +105,7 @@ impl BackupTo {
         let mut progress = Progress::default();
         let finished = service.back_up_database(&self.file, |it| {
             if let Some(line) = progress.line(it, Instant::now()) {
-                cyanotype::write_to_stderr(Level::Info, &line, None);
+                print_progress(&line);
             }
         });
         let Backup { bytes, .. } = finished.map_err(|error| match error {

@@ -1,7 +1,6 @@
 //! `app doctor`: examines the running service, or a start here.
 
 use std::io::{IsTerminal, stdout};
-use std::process::ExitCode;
 
 use cyanotype::Service;
 use cyanotype::checks::{CHECKS, Examination, Finding, Progress, Status};
@@ -19,7 +18,7 @@ pub(crate) fn run(
     settings: Result<Settings, CommandError>,
     service: impl FnOnce(Settings) -> Service,
     json: bool,
-) -> Result<ExitCode, CommandError> {
+) -> Result<(), CommandError> {
     let color = settings.as_ref().map_or(Color::Auto, |settings| settings.log.color);
     let layout = Layout::of_stdout(color);
     let mut printed = Ok(());
@@ -46,7 +45,7 @@ pub(crate) fn run(
     if json {
         print(&to_json(&examination)?)?;
     }
-    Ok(if examination.status == Status::Fail { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if examination.status == Status::Fail { Err(CommandError::Negative) } else { Ok(()) }
 }
 
 /// How findings are shown.
