@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod bad_sentry;
+pub mod booted;
 pub mod bugsink;
 pub mod debian;
 pub mod deployed;

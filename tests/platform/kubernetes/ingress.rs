@@ -3,13 +3,11 @@
 //! to notice it by the probe, as load balancers outside of the cluster do.
 
 use std::fmt::Write;
-use std::fs::File;
-use std::net::TcpStream;
 
 use serde_json::Value;
 use system_tests::http::Client;
-use system_tests::peers::program::program;
-use system_tests::process_guard::{self, ProcessGuard};
+use system_tests::peers::haproxy;
+use system_tests::process_guard::ProcessGuard;
 use system_tests::scratch::{self, Scratch};
 use system_tests::{ports, wait};
 
@@ -24,6 +22,8 @@ defaults
     timeout connect 5s
     timeout client 30s
     timeout server 30s
+    # Otherwise `inter`: a check that is only slow, on a busy machine, is no failure.
+    timeout check 2s
     # A failure is a failure: no request is sent twice.
     retries 0
     default-server check inter 100ms fall 1 rise 1
@@ -58,7 +58,6 @@ impl Ingress {
     /// Starts it. `services` has the port of each Service.
     #[track_caller]
     pub fn start(manifests: &Manifests, slots: &[Slots], services: &[(String, u16)]) -> Self {
-        let haproxy = program("haproxy", "haproxy");
         let (scratch, port, status_port) = (Scratch::new("haproxy"), ports::free(), ports::free());
         let mut text = DEFAULTS.to_owned();
         let mut line = |line: String| writeln!(text, "{line}").expect("a string can be written to");
@@ -91,17 +90,7 @@ impl Ingress {
         }
         let [file, log] = ["haproxy.cfg", "log"].map(|name| scratch.join(name));
         scratch::write(&file, text);
-        let output = File::create(&log).expect("a new directory is writable");
-        let mut command = process_guard::command(haproxy);
-        command.arg("-db").arg("-f").arg(&file);
-        command.stdout(output.try_clone().expect("an open file can be shared")).stderr(output);
-        let mut server = ProcessGuard::spawn(command);
-        wait::until("haproxy to listen", LIMIT, || {
-            if let Some(status) = server.exited() {
-                panic!("haproxy ended with {status}: {}", scratch::read(&log));
-            }
-            TcpStream::connect(("127.0.0.1", port)).ok()
-        });
+        let server = haproxy::run(&file, &[], port, &log);
         Self { _server: server, _scratch: scratch, port, status_port }
     }
 

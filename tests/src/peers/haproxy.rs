@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::Duration;
 
 use super::program::program;
@@ -32,33 +33,41 @@ pub struct Server {
     pub management_port: u16,
 }
 
+/// Runs haproxy with a configuration, and waits until it listens on this port.
+#[track_caller]
+pub fn run(configuration: &Path, variables: &[(&str, String)], port: u16, log: &Path) -> ProcessGuard {
+    let file = File::create(log).expect("a new directory is writable");
+    let mut command = process_guard::command(program("haproxy", "haproxy"));
+    command.arg("-db").arg("-f").arg(configuration);
+    for (key, value) in variables {
+        command.env(key, value);
+    }
+    command.stdout(file.try_clone().expect("an open file can be shared")).stderr(file);
+    let mut process = ProcessGuard::spawn(command);
+    wait::until("haproxy to listen", LIMIT, || {
+        if let Some(status) = process.exited() {
+            panic!("haproxy ended with {status}:\n{}", scratch::read(log));
+        }
+        TcpStream::connect(("127.0.0.1", port)).ok()
+    });
+    process
+}
+
 impl Haproxy {
     /// Starts it in front of the servers `a` and `b`, and waits until both are ready.
     #[track_caller]
     pub fn start([a, b]: [Server; 2]) -> Self {
         let (scratch, port, stats_port) = (Scratch::new("haproxy"), ports::free(), ports::free());
-        let log = scratch.join("log");
-        let file = File::create(&log).expect("a new directory is writable");
-        let mut command = process_guard::command(program("haproxy", "haproxy"));
-        command.arg("-db").arg("-f").arg(scratch::workspace().join("deploy/haproxy/haproxy.cfg"));
-        for (key, port) in [
-            ("PORT", port),
-            ("A_PORT", a.port),
-            ("A_HEALTH_PORT", a.management_port),
-            ("B_PORT", b.port),
-            ("B_HEALTH_PORT", b.management_port),
-        ] {
-            command.env(key, port.to_string());
-        }
-        command.env("STATS_SOCKET", format!("ipv4@127.0.0.1:{stats_port}"));
-        command.stdout(file.try_clone().expect("an open file can be shared")).stderr(file);
-        let mut process = ProcessGuard::spawn(command);
-        wait::until("haproxy to listen", LIMIT, || {
-            if let Some(status) = process.exited() {
-                panic!("haproxy ended with {status}:\n{}", scratch::read(&log));
-            }
-            TcpStream::connect(("127.0.0.1", port)).ok()
-        });
+        let variables = [
+            ("PORT", port.to_string()),
+            ("A_PORT", a.port.to_string()),
+            ("A_HEALTH_PORT", a.management_port.to_string()),
+            ("B_PORT", b.port.to_string()),
+            ("B_HEALTH_PORT", b.management_port.to_string()),
+            ("STATS_SOCKET", format!("ipv4@127.0.0.1:{stats_port}")),
+        ];
+        let configuration = scratch::workspace().join("deploy/haproxy/haproxy.cfg");
+        let process = run(&configuration, &variables, port, &scratch.join("log"));
         let haproxy = Self { _process: process, scratch, port, stats_port };
         ["a", "b"].iter().for_each(|server| haproxy.wait_up(server));
         haproxy

@@ -1,23 +1,4 @@
-# Boots systemd in the root directory $1, in namespaces of its own, with the cgroups of this shell as their root. $0 is unshare.
-set -eu
-name=cyanotype-debian-$$
-groups=
-for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/*; do
-    [ -e "$hierarchy/cgroup.procs" ] || continue
-    mkdir "$hierarchy/$name"
-    groups="$groups $hierarchy/$name"
-    case $hierarchy in */cpuset)
-        cat "$hierarchy/cpuset.cpus" > "$hierarchy/$name/cpuset.cpus"
-        cat "$hierarchy/cpuset.mems" > "$hierarchy/$name/cpuset.mems" ;;
-    esac
-done
-remove() {
-    for group in $groups; do
-        find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null || :
-    done
-}
-trap remove EXIT
-export groups name
+# Boots systemd in the root directory $1, in namespaces of its own. $0 is unshare.
 root=$1
 export root
 "$0" --mount --net --pid --fork --kill-child -- sh -eu -c '

@@ -1,24 +1,4 @@
-# Boots systemd in new namespaces, with the cgroups of this shell as their root. $0 is unshare, $1 a directory that stays as it is.
-set -eu
-name=cyanotype-test-$$
-groups=
-for root in /sys/fs/cgroup /sys/fs/cgroup/*; do
-    [ -e "$root/cgroup.procs" ] || continue
-    mkdir "$root/$name"
-    groups="$groups $root/$name"
-    case $root in */cpuset)
-        cat "$root/cpuset.cpus" > "$root/$name/cpuset.cpus"
-        cat "$root/cpuset.mems" > "$root/$name/cpuset.mems" ;;
-    esac
-done
-# Removes them when this shell, which waits for systemd, ends; the watcher survives a killed shell.
-remove() {
-    for group in $groups; do
-        find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null || :
-    done
-}
-trap remove EXIT
-export groups name
+# Boots systemd in new namespaces. $0 is unshare, $1 a directory that stays as it is.
 "$0" --mount --pid --fork --kill-child -- sh -eu -c '
     for group in $groups; do echo $$ > "$group/cgroup.procs"; done
     exec unshare --cgroup --mount-proc -- sh -euc "
