@@ -5,6 +5,7 @@
 pub mod binaries;
 pub mod dist;
 pub mod load;
+pub mod member;
 pub mod orders_load;
 pub mod peers;
 pub mod probe;

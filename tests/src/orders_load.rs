@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::http::Client;
+use crate::member::Member;
 
-const PASSWORD: &str = "correct horse battery staple";
 const PAUSE: Duration = Duration::from_millis(10);
 /// The number of requests that a client sends over one connection, if the server lets it.
 const REQUESTS_PER_CONNECTION: usize = 50;
@@ -40,15 +40,7 @@ impl OrdersLoad {
     /// Registers a user through this port, and starts clients that place its orders.
     #[track_caller]
     pub fn start(port: u16, clients: usize) -> Self {
-        let client = Client::new(port);
-        let user = json!({"email": "load@example.org", "password": PASSWORD, "name": "Load"});
-        let registered = client.post("/users").json(&user).send();
-        assert_eq!(registered.status, 201, "{}", registered.text());
-        let login = json!({"email": "load@example.org", "password": PASSWORD});
-        let reply = client.post("/users/login").json(&login).send();
-        assert_eq!(reply.status, 200, "{}", reply.text());
-        let token = reply.json()["token"].as_str().expect("a login has a token").to_owned();
-
+        let Member { token, .. } = Member::register(Client::new(port), "load");
         let (stop, results) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Results>>::default());
         let clients = (0..clients).map(|number| {
             let (stop, results, token) = (Arc::clone(&stop), Arc::clone(&results), token.clone());

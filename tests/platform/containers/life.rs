@@ -2,30 +2,12 @@
 
 use serde_json::{Value, json};
 use system_tests::http::Client;
-
-const PASSWORD: &str = "correct horse battery staple";
-
-/// A user who has logged in.
-pub struct Member {
-    pub id: String,
-    pub token: String,
-}
-
-/// Registers a user and logs in.
-#[track_caller]
-pub fn register(client: Client, name: &str) -> Member {
-    let email = format!("{name}@example.org");
-    let user = json!({"email": email, "password": PASSWORD, "name": name});
-    assert_eq!(client.post("/users").json(&user).send().status, 201);
-    let session = client.post("/users/login").json(&json!({"email": email, "password": PASSWORD})).send().json();
-    let text = |key: &str| session[key].as_str().unwrap_or_else(|| panic!("{key} in {session}")).to_owned();
-    Member { id: text("user_id"), token: text("token") }
-}
+use system_tests::member::Member;
 
 /// From the registration to the deletion.
 #[track_caller]
 pub fn live(client: Client) {
-    let Member { id, token } = register(client, "ada");
+    let Member { id, token } = Member::register(client, "ada");
     let send = |method: &str, path: &str, body: Option<Value>| {
         let request = client.request(method, path).bearer(&token);
         let reply = body.iter().fold(request, |request, body| request.json(body)).send();

@@ -186,7 +186,7 @@ fn the_policies_let_orders_call_users() {
     };
     assert!(allows(&policy("cyanotype-users")["ingress"], "from", "cyanotype-orders"));
     assert!(allows(&policy("cyanotype-orders")["egress"], "to", "cyanotype-users"));
-    assert!(!allows(&policy("cyanotype-orders")["ingress"], "from", "cyanotype-users"), "users calls nobody");
+    assert!(!allows(&policy("cyanotype-orders")["ingress"], "from", "cyanotype-users"), "users calls no one");
 
     // kustomize can add its own labels to the selectors of peers, which then select no pod.
     for overlay in OVERLAYS {

@@ -4,23 +4,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use system_tests::http::Client;
+use system_tests::member::Member;
 use system_tests::wait;
 
 use super::deployed::{Deployed, documented, says};
 
-const PASSWORD: &str = "correct horse battery";
 const O_CLOEXEC: u32 = 0o2_000_000;
 const BURST: usize = 11_000;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Registers a user who places an order, reads it and leaves. Returns the number of requests.
 pub(super) fn live(users: Client, orders: Client) -> usize {
-    let account = json!({"email": "ada@example.org", "password": PASSWORD, "name": "Ada"});
-    let reply = users.post("/users").json(&account).send();
-    assert_eq!(reply.status, 201, "{}", reply.text());
-    let user = reply.json()["id"].as_str().expect("a user has an id").to_owned();
-    let login = users.post("/users/login").json(&json!({"email": "ada@example.org", "password": PASSWORD})).send();
-    let token = login.json()["token"].as_str().expect("a session has a token").to_owned();
+    let Member { id: user, token } = Member::register(users, "ada");
     let order = json!({"lines": [{"sku": "A-1", "quantity": 2, "unit_price_cents": 1250}]});
     let placed = orders.post("/orders").bearer(&token).json(&order).send();
     assert_eq!(placed.status, 201, "{}", placed.text());
