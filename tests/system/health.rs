@@ -136,7 +136,7 @@ fn an_answer_that_cannot_be_written_is_no_good_answer() {
     };
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
-    assert_eq!(status(command().stdout(writer)), Some(0), "nobody reads the line");
+    assert_eq!(status(command().stdout(writer)), Some(0), "no one reads the line");
     let full = File::options().write(true).open("/dev/full").expect("/dev/full exists");
     assert_eq!(status(command().stdout(full)), Some(1), "the line cannot be written");
 }

@@ -192,7 +192,7 @@ fn other_databases_are_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_backup_is_complete_when_nobody_reads_its_output() {
+fn a_backup_is_complete_when_no_one_reads_its_output() {
     let app = start(Engine::Sqlite.single_process());
     let target = Scratch::new("backup");
     let url = format!("sqlite://{}", app.scratch().join("app.db").display());
