@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod binaries;
+pub mod clients;
 pub mod dist;
 pub mod load;
 pub mod member;

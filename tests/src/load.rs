@@ -1,19 +1,17 @@
 //! Background load on the service, with latency statistics.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::clients::Clients;
+use crate::http::{Client, KeepAlive};
+
 /// Clients that send requests one after the other, each on its own keep-alive connection.
 pub struct Load {
-    stop: Arc<AtomicBool>,
+    clients: Clients,
     stats: Arc<Mutex<LoadStats>>,
-    clients: Vec<JoinHandle<()>>,
 }
 
 /// Statistics of a period of the load.
@@ -42,34 +40,21 @@ impl LoadStats {
 impl Load {
     /// Starts clients that send `POST /probe/run` with this script, with a pause between two requests.
     pub fn start(port: u16, clients: usize, pause: Duration, script: &Value) -> Self {
-        let body = script.to_string();
-        let request = format!(
-            "POST /probe/run HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let (stop, stats) = (Arc::<AtomicBool>::default(), Arc::<Mutex<LoadStats>>::default());
-        let clients = (0..clients).map(|_| {
-            let (stop, stats, request) = (Arc::clone(&stop), Arc::clone(&stats), request.clone());
-            std::thread::spawn(move || {
-                let mut connection = None;
-                while !stop.load(Ordering::Relaxed) {
-                    let began = Instant::now();
-                    let result = send(&mut connection, port, request.as_bytes());
-                    let mut stats = stats.lock().unwrap_or_else(PoisonError::into_inner);
-                    match result {
-                        Ok(()) => stats.latencies.push(began.elapsed()),
-                        Err(_) => {
-                            connection = None;
-                            stats.failed += 1;
-                        }
-                    }
-                    drop(stats);
-                    std::thread::sleep(pause);
+        let request = Client::new(port).post("/probe/run").json(script);
+        let stats = Arc::<Mutex<LoadStats>>::default();
+        let client = |_| {
+            let (stats, request, mut connection) = (Arc::clone(&stats), request.clone(), KeepAlive::default());
+            move || {
+                let began = Instant::now();
+                let result = connection.send(&request);
+                let mut stats = stats.lock().unwrap_or_else(PoisonError::into_inner);
+                match result {
+                    Ok(_) => stats.latencies.push(began.elapsed()),
+                    Err(_) => stats.failed += 1,
                 }
-            })
-        });
-        let clients = clients.collect();
-        Self { stop, stats, clients }
+            }
+        };
+        Self { clients: Clients::start(pause, (0..clients).map(client)), stats }
     }
 
     /// The statistics since the start, or since the last call.
@@ -78,49 +63,9 @@ impl Load {
     }
 
     /// Lets the requests in flight finish, and returns the statistics since the last call of [`Self::take_stats`].
-    pub fn stop(mut self) -> LoadStats {
-        self.join();
-        self.take_stats()
-    }
-
-    fn join(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for client in self.clients.drain(..) {
-            let _ = client.join();
-        }
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.join();
-    }
-}
-
-fn send(connection: &mut Option<BufReader<TcpStream>>, port: u16, request: &[u8]) -> io::Result<()> {
-    let reader = match connection {
-        Some(reader) => reader,
-        None => {
-            let stream = TcpStream::connect(("127.0.0.1", port))?;
-            stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-            stream.set_nodelay(true)?;
-            connection.insert(BufReader::new(stream))
-        }
-    };
-    reader.get_mut().write_all(request)?;
-    let mut length = 0;
-    let mut line = String::new();
-    loop {
-        line.clear();
-        if reader.read_line(&mut line)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().map_err(|_| io::ErrorKind::InvalidData)?;
-        }
-        if line == "\r\n" {
-            io::copy(&mut reader.take(length), &mut io::sink())?;
-            return Ok(());
-        }
+    pub fn stop(self) -> LoadStats {
+        let Self { clients, stats } = self;
+        clients.stop();
+        std::mem::take(&mut *stats.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! It returns a response as received: any status is a response, nothing is redirected, decompressed or retried, and a
 //! truncated body is returned. (ureq decompresses gzip, drops the headers that state it, and has no option against it.) Each
-//! request opens a new connection, so that tests do not share any.
+//! request opens a new connection, so that tests do not share any; [`KeepAlive`] uses one for many.
+
+mod keep_alive;
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -11,6 +13,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpSocket;
+
+pub use keep_alive::KeepAlive;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -92,22 +96,23 @@ impl Request {
     /// Sends it; panics when there is no response.
     #[track_caller]
     pub fn send(self) -> Reply {
-        let what = format!("{} http://127.0.0.1:{}{}", self.method, self.port, self.path);
+        let what = self.to_string();
         self.try_send().unwrap_or_else(|e| panic!("no response to {what}: {e}"))
     }
 
     /// Sends it where a response may be missing: the server is down, or closes the connection.
     pub fn try_send(self) -> io::Result<Reply> {
         let mut stream = self.connect()?;
-        let sent = stream.write_all(&self.bytes());
+        let sent = stream.write_all(&self.bytes(true));
         // A server may respond and close before it has read everything: a write error counts only without a response.
-        receive(stream, self.method == "HEAD").map_err(|receive_error| sent.err().unwrap_or(receive_error))
+        receive(&mut BufReader::new(stream), self.method == "HEAD")
+            .map_err(|receive_error| sent.err().unwrap_or(receive_error))
     }
 
     /// Sends it without waiting for the response.
     pub fn dispatch(self) -> io::Result<PendingReply> {
         let mut stream = self.connect()?;
-        stream.write_all(&self.bytes())?;
+        stream.write_all(&self.bytes(true))?;
         Ok(PendingReply { stream, head_only: self.method == "HEAD" })
     }
 
@@ -118,7 +123,7 @@ impl Request {
         Ok(stream)
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    fn bytes(&self, closes: bool) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\n", self.method, self.path, self.port);
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
@@ -126,8 +131,14 @@ impl Request {
         if !self.body.is_empty() || matches!(&*self.method, "POST" | "PUT" | "PATCH") {
             head += &format!("content-length: {}\r\n", self.body.len());
         }
-        head += "connection: close\r\n\r\n";
+        head += if closes { "connection: close\r\n\r\n" } else { "\r\n" };
         [head.as_bytes(), &self.body].concat()
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} http://127.0.0.1:{}{}", self.method, self.port, self.path)
     }
 }
 
@@ -161,7 +172,7 @@ impl PendingReply {
 
     /// Waits for the response.
     pub fn receive(self) -> io::Result<Reply> {
-        receive(self.stream, self.head_only)
+        receive(&mut BufReader::new(self.stream), self.head_only)
     }
 
     /// Closes the connection, with or without a response.
@@ -214,11 +225,10 @@ impl Reply {
     }
 }
 
-fn receive(stream: TcpStream, head_only: bool) -> io::Result<Reply> {
-    let mut reader = BufReader::new(stream);
-    let mut reply = head(&mut reader)?;
+fn receive(reader: &mut BufReader<TcpStream>, head_only: bool) -> io::Result<Reply> {
+    let mut reply = head(reader)?;
     while matches!(reply.status, 100..200) && reply.status != 101 {
-        reply = head(&mut reader)?;
+        reply = head(reader)?;
     }
     let length = reply.header("content-length").and_then(|length| length.parse().ok());
     if head_only || matches!(reply.status, 101 | 204 | 304) {
@@ -226,8 +236,8 @@ fn receive(stream: TcpStream, head_only: bool) -> io::Result<Reply> {
     }
     let chunked = reply.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
     reply.complete = match length {
-        _ if chunked => chunks(&mut reader, &mut reply.body).is_ok(),
-        Some(length) => exactly(&mut reader, length, &mut reply.body).is_ok(),
+        _ if chunked => chunks(reader, &mut reply.body).is_ok(),
+        Some(length) => exactly(reader, length, &mut reply.body).is_ok(),
         None => reader.read_to_end(&mut reply.body).is_ok(),
     };
     Ok(reply)

@@ -1,12 +1,11 @@
 //! Clients of the API.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use system_tests::clients::Clients;
 use system_tests::http::{Client, Reply};
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -96,41 +95,34 @@ fn order() -> Value {
     json!({"lines": [{"sku": "A-1", "quantity": 2, "unit_price_cents": 1250}]})
 }
 
-/// Clients that place and read orders, one request after the other.
+/// Clients that place and read orders.
 pub struct Load {
-    stop: Arc<AtomicBool>,
+    clients: Clients,
     callers: Vec<Caller>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 impl Load {
     /// Starts them.
     #[track_caller]
     pub fn start(port: u16, clients: usize) -> Self {
-        let stop = Arc::<AtomicBool>::default();
         let callers: Vec<Caller> = (0..clients).map(|n| Caller::new(port, &format!("load{n}"))).collect();
-        let run = |caller: &Caller| {
-            let (caller, stop, token) = (caller.clone(), Arc::clone(&stop), caller.log_in());
-            std::thread::spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    // A failure is in the answers.
-                    let _ = caller.call("POST", "/orders", Some(&token), Some(&order()));
-                    let _ = caller.call("GET", "/orders", Some(&token), None);
-                    let _ = caller.call("GET", "/users/me", Some(&token), None);
-                    std::thread::sleep(PAUSE);
-                }
-            })
+        let client = |caller: &Caller| {
+            let (caller, token) = (caller.clone(), caller.log_in());
+            move || {
+                // A failure is in the answers.
+                let _ = caller.call("POST", "/orders", Some(&token), Some(&order()));
+                let _ = caller.call("GET", "/orders", Some(&token), None);
+                let _ = caller.call("GET", "/users/me", Some(&token), None);
+            }
         };
-        let threads = callers.iter().map(run).collect();
-        Self { stop, callers, threads }
+        Self { clients: Clients::start(PAUSE, callers.iter().map(client)), callers }
     }
 
     /// Lets the requests in flight finish, and returns all answers.
-    pub fn stop(mut self) -> Answers {
-        self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            thread.join().expect("a client does not panic");
-        }
-        self.callers.iter().flat_map(Caller::answers).collect()
+    #[track_caller]
+    pub fn stop(self) -> Answers {
+        let Self { clients, callers } = self;
+        clients.stop();
+        callers.iter().flat_map(Caller::answers).collect()
     }
 }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -31,7 +30,6 @@ pub(super) struct Exchange {
     pipeline: &'static Pipeline,
     config: Rc<Config>,
     pub context: Arc<RequestContext>,
-    started: Instant,
     request_body: Option<RequestBody>,
     response: Option<Response>,
     /// The response body that has been sent.
@@ -65,7 +63,6 @@ impl Exchange {
         Self {
             pipeline,
             context,
-            started: Instant::now(),
             request_body: RequestBody::observe(request, observed, config.request_max_bytes),
             config,
             response: None,
@@ -226,7 +223,7 @@ impl Exchange {
             path: redactor.path(uri.path()),
             query: uri.query().map(|query| redactor.query(query).into()),
             status: self.response.as_ref().map(|response| response.status.as_u16()),
-            duration: self.started.elapsed(),
+            duration: self.context.started().elapsed(),
             outcome,
             response,
             request_body,

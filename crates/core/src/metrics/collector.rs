@@ -172,9 +172,9 @@ mod tests {
         let requests = InFlightRequests::new(["/a/{b}".to_owned()]);
         let context = Arc::new(pipeline.begin_request(None, CallerTrace::default(), RequestParts::default()));
         context.identity().set_route(Some("/a/{b}".to_owned()));
-        let mut answered = requests.begin();
-        let _active = requests.begin();
-        answered.answer(None, &context, StatusCode::OK);
+        let mut answered = requests.begin(Arc::clone(&context));
+        let _active = requests.begin(context);
+        answered.answer(None, StatusCode::OK);
         drop(answered);
         let mut registry = Registry::default();
         let program = ["shop", "1.0"];

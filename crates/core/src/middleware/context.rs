@@ -27,20 +27,19 @@ pub(crate) fn with_request_context<S, B>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    let mut guard = in_flight.begin();
     let context = Arc::new(request_context(pipeline, address_resolver, &request));
+    let mut guard = in_flight.begin(Arc::clone(&context));
     normalize_request(&mut request, slash);
     // The synchronous part of the inner call also belongs to the request.
     let response = request::sync_scope(&context, || inner.call(request));
     let headers = headers.clone();
-    let request_context = Arc::clone(&context);
     let is_head = context.identity().parts.method == Method::HEAD;
     let respond = move |response: Result<ServiceResponse<B>, Error>| {
         match &response {
-            Ok(response) => guard.answer(Some(response.request()), &request_context, response.status()),
-            Err(error) => guard.answer(None, &request_context, error.as_response_error().status_code()),
+            Ok(response) => guard.answer(Some(response.request()), response.status()),
+            Err(error) => guard.answer(None, error.as_response_error().status_code()),
         }
-        let mut response = headers.apply(response, request_context);
+        let mut response = headers.apply(response, Arc::clone(guard.context()));
         if guard.must_close_connection() {
             response = with_head(response, close_connection);
         }

@@ -35,9 +35,9 @@ struct Counters {
 #[derive(Debug)]
 pub(crate) struct RequestGuard {
     counters: Arc<Counters>,
-    begun: Instant,
+    context: Arc<RequestContext>,
     /// Where the duration is counted; `None` until there is a response.
-    series: Option<(SeriesIndex, Arc<RequestContext>)>,
+    series: Option<SeriesIndex>,
 }
 
 impl InFlightRequests {
@@ -50,9 +50,9 @@ impl InFlightRequests {
         }))
     }
 
-    pub(crate) fn begin(&self) -> RequestGuard {
+    pub(crate) fn begin(&self, context: Arc<RequestContext>) -> RequestGuard {
         self.0.count.fetch_add(1, Ordering::Relaxed);
-        RequestGuard { counters: Arc::clone(&self.0), begun: Instant::now(), series: None }
+        RequestGuard { counters: Arc::clone(&self.0), context, series: None }
     }
 
     /// The number of requests in flight.
@@ -83,6 +83,10 @@ impl InFlightRequests {
 }
 
 impl RequestGuard {
+    pub(crate) const fn context(&self) -> &Arc<RequestContext> {
+        &self.context
+    }
+
     /// Whether the service is stopping, so that the connection must be closed.
     pub(crate) fn must_close_connection(&self) -> bool {
         self.counters.stopping.load(Ordering::Relaxed)
@@ -90,9 +94,8 @@ impl RequestGuard {
 
     /// Marks the request as answered: its duration counts, even if the client leaves before the end of the body. `request` is `None`
     /// if its handler panicked.
-    pub(crate) fn answer(&mut self, request: Option<&HttpRequest>, context: &Arc<RequestContext>, status: StatusCode) {
-        let series = self.counters.metrics.series(request, context.identity(), status);
-        self.series = Some((series, Arc::clone(context)));
+    pub(crate) fn answer(&mut self, request: Option<&HttpRequest>, status: StatusCode) {
+        self.series = Some(self.counters.metrics.series(request, self.context.identity(), status));
     }
 }
 
@@ -106,8 +109,8 @@ pub(crate) fn close_connection(head: &mut ResponseHead) {
 impl Drop for RequestGuard {
     fn drop(&mut self) {
         // Before the request stops being in flight, so that the last metrics of a shutdown include it.
-        if let Some((series, context)) = &self.series {
-            self.counters.metrics.record(*series, self.begun, context.identity());
+        if let Some(series) = self.series {
+            self.counters.metrics.record(series, self.context.started(), self.context.identity());
         }
         self.counters.count.fetch_sub(1, Ordering::Relaxed);
     }

@@ -32,6 +32,12 @@ struct Bucket {
     exemplar: Mutex<Option<Exemplar>>,
 }
 
+/// A duration that has been counted.
+pub(crate) struct Observed<'a> {
+    bucket: &'a Bucket,
+    seconds: f64,
+}
+
 /// A request that a bucket counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Exemplar {
@@ -41,19 +47,15 @@ pub(crate) struct Exemplar {
 }
 
 impl DurationHistogram {
-    /// Counts a duration. `now` is the time since the start; it limits how often the trace id is stored.
-    pub(crate) fn observe(&self, duration: Duration, trace_id: Option<Simple>, now: Duration) {
+    /// Counts a duration.
+    pub(crate) fn observe(&self, duration: Duration) -> Observed<'_> {
         let nanos = nanos_of(duration);
         let seconds = nanos as f64 / NANOS_PER_SECOND;
         let at = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len() - 1);
         let bucket = &self.buckets[at];
         bucket.count.fetch_add(1, Ordering::Relaxed);
         self.sum_nanos.fetch_add(nanos, Ordering::Relaxed);
-        if let Some(trace_id) = trace_id
-            && bucket.takes_exemplar(nanos_of(now))
-        {
-            *bucket.exemplar.lock() = Some(Exemplar { trace_id, seconds, at: SystemTime::now() });
-        }
+        Observed { bucket, seconds }
     }
 
     /// Encodes the counts, without exemplars.
@@ -67,6 +69,16 @@ impl DurationHistogram {
     /// The exemplars, each with the bound of its bucket.
     pub(crate) fn exemplars(&self) -> impl Iterator<Item = (f64, Exemplar)> {
         BOUNDS.into_iter().zip(&self.buckets).filter_map(|(bound, bucket)| Some((bound, (*bucket.exemplar.lock())?)))
+    }
+}
+
+impl Observed<'_> {
+    /// Stores the trace id of the request, unless its bucket has had one in the last second. `now` is the time since the start.
+    pub(crate) fn offer_exemplar(self, trace_id: Simple, now: Duration) {
+        let Self { bucket, seconds } = self;
+        if bucket.takes_exemplar(nanos_of(now)) {
+            *bucket.exemplar.lock() = Some(Exemplar { trace_id, seconds, at: SystemTime::now() });
+        }
     }
 }
 
@@ -94,7 +106,7 @@ mod tests {
     fn a_duration_counts_in_the_bucket_of_its_bound() {
         let histogram = DurationHistogram::default();
         for milliseconds in [0, 5, 6, 10_000, 10_001] {
-            histogram.observe(Duration::from_millis(milliseconds), None, Duration::ZERO);
+            histogram.observe(Duration::from_millis(milliseconds));
         }
         let counts = histogram.buckets.each_ref().map(|bucket| bucket.count.load(Ordering::Relaxed));
         assert_eq!(counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
@@ -105,8 +117,8 @@ mod tests {
     fn a_bucket_has_one_exemplar_a_second() {
         let histogram = DurationHistogram::default();
         let observe = |seconds: f64, trace: u128, now: u64| {
-            let trace_id = Some(Uuid::from_u128(trace).simple());
-            histogram.observe(Duration::from_secs_f64(seconds), trace_id, Duration::from_millis(now));
+            let observed = histogram.observe(Duration::from_secs_f64(seconds));
+            observed.offer_exemplar(Uuid::from_u128(trace).simple(), Duration::from_millis(now));
         };
         observe(0.001, 1, 10);
         observe(0.001, 2, 1009);
@@ -118,7 +130,7 @@ mod tests {
         assert_eq!(traces(), [(0.005, 1), (0.025, 3), (f64::INFINITY, 4)]);
         observe(0.001, 5, 1010);
         assert_eq!(traces()[0], (0.005, 5));
-        histogram.observe(Duration::ZERO, None, Duration::from_secs(9));
+        histogram.observe(Duration::ZERO);
         assert_eq!(traces()[0], (0.005, 5), "a request without a trace id replaces none");
     }
 }

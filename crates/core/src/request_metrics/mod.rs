@@ -17,8 +17,7 @@ use routes::Routes;
 
 /// The methods that OpenTelemetry's semantic conventions know; all others are `_OTHER`.
 const METHODS: [&str; 11] =
-    ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE", "_OTHER"];
-const OTHER: usize = METHODS.len() - 1;
+    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "QUERY", "_OTHER"];
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// The durations of the requests of all workers.
@@ -65,11 +64,14 @@ impl RequestMetrics {
     }
 
     /// Counts a request that has ended now.
-    pub(crate) fn record(&self, SeriesIndex(at): SeriesIndex, begun: Instant, identity: &RequestIdentity) {
+    pub(crate) fn record(&self, SeriesIndex(at): SeriesIndex, started: Instant, identity: &RequestIdentity) {
         let now = Instant::now();
         let histogram = self.series[at].get_or_init(Box::default);
+        let observed = histogram.observe(now - started);
         // Only an id that is in a record, an event or the caller's trace leads anywhere.
-        histogram.observe(now - begun, identity.known_trace_id(), now - self.start);
+        if let Some(trace_id) = identity.known_trace_id() {
+            observed.offer_exemplar(trace_id, now - self.start);
+        }
     }
 
     /// The series that have requests.
@@ -82,8 +84,21 @@ impl RequestMetrics {
     }
 }
 
+/// The position in [`METHODS`].
 fn method(method: &Method) -> usize {
-    METHODS[..OTHER].iter().position(|known| *known == method.as_str()).unwrap_or(OTHER)
+    match *method {
+        Method::GET => 0,
+        Method::POST => 1,
+        Method::PUT => 2,
+        Method::PATCH => 3,
+        Method::DELETE => 4,
+        Method::HEAD => 5,
+        Method::OPTIONS => 6,
+        Method::CONNECT => 7,
+        Method::TRACE => 8,
+        _ if method.as_str() == "QUERY" => 9,
+        _ => METHODS.len() - 1,
+    }
 }
 
 /// By the first digit. Clients treat an invalid status as 5xx (RFC 9110, section 15).
@@ -134,6 +149,14 @@ mod tests {
             ("TRACE", "", "1xx"),
         ];
         assert_eq!(used, expected);
+    }
+
+    #[test]
+    fn a_method_has_its_name() {
+        for name in METHODS {
+            assert_eq!(METHODS[method(&name.parse().expect("a method"))], name);
+        }
+        assert_eq!(METHODS[method(&"get".parse().expect("a method"))], "_OTHER");
     }
 
     #[test]

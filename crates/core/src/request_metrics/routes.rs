@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_router::{ResourceDef, Url};
+use actix_router::{Path, ResourceDef, Url};
 use actix_web::HttpRequest;
 use arrayvec::ArrayString;
 use cyanotype_telemetry::request::RequestIdentity;
@@ -62,7 +62,7 @@ impl Routes {
             return route.map_or(0, |pattern| self.index(pattern));
         }
         let Some(request) = request else { return self.matching(Url::new(identity.parts.uri.clone()).path()) };
-        if let Some(at) = shape(request).and_then(|shape| self.position_of_shape(&shape)) {
+        if let Some(at) = self.position_by_shape(request.match_info()) {
             return at + 1;
         }
         // No route matched, or a layer answered before the router.
@@ -79,18 +79,22 @@ impl Routes {
         self.definitions.iter().find(|(definition, _)| definition.is_match(path)).map_or(0, |(_, at)| at + 1)
     }
 
-    fn position_of_shape(&self, shape: &str) -> Option<usize> {
-        self.shapes.position(shape).map(|at| self.of_shapes[at])
+    /// `None` if the router has not consumed the whole path.
+    fn position_by_shape(&self, matched: &Path<Url>) -> Option<usize> {
+        if !matched.unprocessed().is_empty() {
+            return None;
+        }
+        let at = if matched.is_empty() {
+            self.shapes.position(matched.as_str())?
+        } else {
+            self.shapes.position(&shape(matched)?)?
+        };
+        Some(self.of_shapes[at])
     }
 }
 
-/// The path of a routed request with the names of its parameters in place of their values: `/orders/{id}`. `None` if the router
-/// has not consumed the whole path.
-fn shape(request: &HttpRequest) -> Option<ArrayString<MAX_SHAPE_BYTES>> {
-    let matched = request.match_info();
-    if !matched.unprocessed().is_empty() {
-        return None;
-    }
+/// The path of a routed request with the names of its parameters in place of their values: `/orders/{id}`.
+fn shape(matched: &Path<Url>) -> Option<ArrayString<MAX_SHAPE_BYTES>> {
     let path = matched.as_str();
     let mut shape = ArrayString::new();
     let mut end = 0;

@@ -18,7 +18,7 @@ section! {
         #[setting(Integer(0, 65535), default = 8080, env = "PORT")]
         pub port: u16,
         /// number of worker threads; one per CPU core when unset
-        #[setting(Integer(1, 1024))]
+        #[setting(Integer(1, 512))]
         pub workers: Option<usize>,
         /// time in seconds for which the service still accepts and answers requests after the stop signal, while /health/ready is
         /// 503, so that load balancers stop sending requests before connections are refused; longer than their checks take

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -25,6 +26,7 @@ pub const DEBUG_LOG_HEADER: &str = "x-debug-log";
 ///
 /// Records and events refer only to its [`RequestIdentity`], because the context holds events: there is no reference cycle.
 pub struct RequestContext {
+    started: Instant,
     identity: Arc<RequestIdentity>,
     scopes: Scopes,
     breadcrumbs: Mutex<Breadcrumbs>,
@@ -60,10 +62,12 @@ impl RequestContext {
         trace: CallerTrace,
         parts: RequestParts,
     ) -> Self {
+        let started = Instant::now();
         let scopes = Scopes::begin(sinks);
         let identity = RequestIdentity::new(id, trace, parts);
         scopes.active_span().iter().for_each(|span| identity.set_span(span));
         Self {
+            started,
             identity: Arc::new(identity),
             scopes,
             breadcrumbs: Mutex::default(),
@@ -76,6 +80,12 @@ impl RequestContext {
             withholds_body: AtomicBool::new(false),
             has_event_scope: AtomicBool::new(false),
         }
+    }
+
+    /// When the request began. Durations in records and metrics start here.
+    #[must_use]
+    pub const fn started(&self) -> Instant {
+        self.started
     }
 
     /// The part that records and events refer to.
