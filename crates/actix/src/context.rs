@@ -37,7 +37,8 @@ fn parts(snapshot: &Snapshot, address_resolver: &ClientAddressResolver, request:
         uri: request.uri().clone(),
         client: address_resolver.resolve(request.peer_addr(), headers).map(|client| client.ip()),
         client_address_header: address_resolver.header,
-        ..RequestParts::default()
+        headers: Vec::new(),
+        origin: None,
     };
     if !snapshot.may_record_requests() {
         return parts;

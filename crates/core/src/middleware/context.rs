@@ -39,7 +39,7 @@ where
             Ok(response) => guard.answer(Some(response.request()), response.status()),
             Err(error) => guard.answer(None, error.as_response_error().status_code()),
         }
-        let mut response = headers.apply(response, Arc::clone(guard.context()));
+        let mut response = headers.apply(response, guard.context());
         if guard.must_close_connection() {
             response = with_head(response, close_connection);
         }

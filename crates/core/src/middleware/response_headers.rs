@@ -39,18 +39,29 @@ impl DefaultHeaders {
     pub(crate) fn apply<B>(
         self,
         response: Result<ServiceResponse<B>, Error>,
-        request: Arc<RequestContext>,
+        request: &Arc<RequestContext>,
     ) -> Result<ServiceResponse<B>, Error> {
-        with_headers(response, move |headers| {
-            self.insert(headers);
-            if let Ok(id) = HeaderValue::from_str(request.identity().id()) {
-                headers.insert(REQUEST_ID, id);
+        match response {
+            Ok(mut response) => {
+                self.add(response.headers_mut(), request);
+                Ok(response)
             }
-            if request.depends_on_caller() {
-                // A cache must not serve one caller's response to another.
-                headers.append(VARY, HeaderValue::from_static("authorization"));
+            failed => {
+                let request = Arc::clone(request);
+                with_headers(failed, move |headers| self.add(headers, &request))
             }
-        })
+        }
+    }
+
+    fn add(&self, headers: &mut HeaderMap, request: &RequestContext) {
+        self.insert(headers);
+        if let Ok(id) = HeaderValue::from_str(request.identity().id()) {
+            headers.insert(REQUEST_ID, id);
+        }
+        if request.depends_on_caller() {
+            // A cache must not serve one caller's response to another.
+            headers.append(VARY, HeaderValue::from_static("authorization"));
+        }
     }
 
     fn insert(&self, headers: &mut HeaderMap) {

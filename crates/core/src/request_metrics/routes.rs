@@ -79,15 +79,14 @@ impl Routes {
         self.definitions.iter().find(|(definition, _)| definition.is_match(path)).map_or(0, |(_, at)| at + 1)
     }
 
-    /// `None` if the router has not consumed the whole path.
+    /// `None` if the router has not consumed the whole path, unless a route has exactly this path.
     fn position_by_shape(&self, matched: &Path<Url>) -> Option<usize> {
-        if !matched.unprocessed().is_empty() {
-            return None;
-        }
         let at = if matched.is_empty() {
             self.shapes.position(matched.as_str())?
-        } else {
+        } else if matched.unprocessed().is_empty() {
             self.shapes.position(&shape(matched)?)?
+        } else {
+            return None;
         };
         Some(self.of_shapes[at])
     }
