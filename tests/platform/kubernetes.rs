@@ -1,7 +1,7 @@
 //! The manifests of `deploy/kubernetes`: checked by tools, compared with the running service, and run.
 //!
 //! There is no cluster here. The kubelet, the endpoints of a Service, the ingress controller and the container runtime's log files
-//! are played by the tests; `pod.rs` and `ingress.rs` say how.
+//! are simulated; `pod.rs` and `ingress.rs` say how.
 
 mod checks;
 mod cri;

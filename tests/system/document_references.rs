@@ -50,6 +50,22 @@ fn for_each_current(mut check: impl FnMut(&Path, &str)) {
 }
 
 #[test]
+fn every_code_block_is_closed() {
+    for_each(|path, text| {
+        let mut block = None;
+        for (number, line) in text.lines().enumerate() {
+            match (line.trim_start().strip_prefix("```"), block) {
+                (Some(""), Some(_)) => block = None,
+                (Some(_), None) => block = Some(number + 1),
+                (Some(_), Some(begin)) => panic!("{}: the code block of line {begin} is not closed", path.display()),
+                (None, _) => {}
+            }
+        }
+        assert_eq!(block, None, "{}: a code block is not closed", path.display());
+    });
+}
+
+#[test]
 fn every_relative_link_has_a_target() {
     let mut checked = 0;
     for_each(|path, text| {

@@ -1,4 +1,4 @@
-//! The Ingress and the Services, played by haproxy: it routes by the Ingress' paths, and a pod is an endpoint of its Service while
+//! The Ingress and the Services, simulated by haproxy: it routes by the Ingress' paths, and a pod is an endpoint of its Service while
 //! its readiness probe succeeds. In a cluster a pod that is deleted is no endpoint any more from that moment on; here haproxy has
 //! to notice it by the probe, as load balancers outside of the cluster do.
 
