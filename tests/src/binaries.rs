@@ -63,16 +63,15 @@ fn build() -> Result<(), String> {
     }
 }
 
-/// A binary of this package, built with `panic=abort`. The dependencies are rebuilt, too: the first build takes minutes.
+/// A binary of this package whose workspace crates are compiled with `panic=abort`, as is then the whole program. All other
+/// crates are those of the build of `cargo test --workspace`.
 pub fn panic_abort(binary: &Path) -> PathBuf {
     let name = binary.file_name().and_then(|name| name.to_str()).expect("a binary has a name in ASCII");
     let target = scratch::target().join("abort");
     let mut command = low_priority_cargo();
-    command.args(["build", "--quiet", "--locked", "-p", "system-tests", "--bin", name, "--target-dir"]).arg(&target);
-    command
-        .current_dir(scratch::workspace())
-        .env("CARGO_PROFILE_DEV_PANIC", "abort")
-        .env("CARGO_PROFILE_DEV_DEBUG", "false");
+    command.args(["build", "--quiet", "--locked", "--workspace", "--bin", name]).current_dir(scratch::workspace());
+    command.env("RUSTC_WORKSPACE_WRAPPER", scratch::workspace().join("tests/src/panic_abort.sh"));
+    command.env("CARGO_BUILD_BUILD_DIR", scratch::target()).env("CARGO_TARGET_DIR", &target);
     let built = command.output().unwrap_or_else(|e| panic!("cannot run cargo: {e}"));
     assert!(built.status.success(), "{name} does not build:\n{}", String::from_utf8_lossy(&built.stderr));
     target.join("debug").join(name)
