@@ -1,4 +1,4 @@
-//! Release builds. The binary does not depend on the directories of the machine: paths in it begin with fixed prefixes instead.
+//! Release builds. The binary contains no directory of the machine: paths in it begin with fixed prefixes instead.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
