@@ -8,10 +8,12 @@ use std::sync::OnceLock;
 
 use crate::scratch;
 
-/// Cargo at low priority, for a test that builds while others run: some of those measure time.
-pub fn low_priority_cargo() -> Command {
+/// Cargo at low priority, for a test that builds while others run: some of those measure time. It reuses this workspace's build, and
+/// writes its results to a directory of its own.
+pub fn low_priority_cargo(results: &Path) -> Command {
     let mut nice = Command::new("nice");
     nice.args(["-n", "19"]).arg(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    nice.env("CARGO_BUILD_BUILD_DIR", scratch::target()).env("CARGO_TARGET_DIR", results);
     without_own_package(nice)
 }
 
@@ -68,10 +70,9 @@ fn build() -> Result<(), String> {
 pub fn panic_abort(binary: &Path) -> PathBuf {
     let name = binary.file_name().and_then(|name| name.to_str()).expect("a binary has a name in ASCII");
     let target = scratch::target().join("abort");
-    let mut command = low_priority_cargo();
+    let mut command = low_priority_cargo(&target);
     command.args(["build", "--quiet", "--locked", "--workspace", "--bin", name]).current_dir(scratch::workspace());
     command.env("RUSTC_WORKSPACE_WRAPPER", scratch::workspace().join("tests/src/panic_abort.sh"));
-    command.env("CARGO_BUILD_BUILD_DIR", scratch::target()).env("CARGO_TARGET_DIR", &target);
     let built = command.output().unwrap_or_else(|e| panic!("cannot run cargo: {e}"));
     assert!(built.status.success(), "{name} does not build:\n{}", String::from_utf8_lossy(&built.stderr));
     target.join("debug").join(name)

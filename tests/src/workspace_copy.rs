@@ -101,9 +101,8 @@ impl WorkspaceCopy {
 
     /// Cargo in a cached copy. It builds the workspace's own crates, and reuses all others from this workspace's build.
     pub fn cargo(&self, arguments: &[&str]) -> Output {
-        let mut command = binaries::low_priority_cargo();
+        let mut command = binaries::low_priority_cargo(&self.target_dir());
         command.args(arguments).current_dir(&self.root);
-        command.env("CARGO_BUILD_BUILD_DIR", scratch::target()).env("CARGO_TARGET_DIR", self.target_dir());
         command.output().expect("cargo runs")
     }
 

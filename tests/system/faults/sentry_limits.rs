@@ -57,8 +57,8 @@ fn a_limit_of_transactions_delays_no_error() {
     assert!(sent < 10, "only the first of each five seconds is tried, not {sent}");
     assert_eq!(dropped(&records, "transaction"), COUNT as u64, "each limited transaction is counted");
     // Sentry itself counts what it refused; the others are in the client reports, but for those after the last envelope.
-    let reported = discarded(&sentry, "ratelimit_backoff", "transaction");
-    assert!(reported + sent <= COUNT as u64, "{reported} of {COUNT}");
+    let reported: u64 = discarded(&sentry, "ratelimit_backoff", "transaction");
+    assert!(reported > 0 && reported + sent <= COUNT as u64, "{reported} of {COUNT}");
 }
 
 /// The number of discarded items of a category in the client reports.
