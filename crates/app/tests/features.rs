@@ -50,16 +50,13 @@ fn the_start_record_names_the_missing_feature() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
 
-    let database = std::env::temp_dir().join(format!("app-without-sentry-{}.db", std::process::id()));
-    let url = format!("sqlite://{}", database.display());
+    let directory = test_harness::scratch::Scratch::new("app-without-sentry");
+    let url = format!("sqlite://{}", directory.join("app.db").display());
     let mut running = app(&[]).env("DATABASE_URL", url).stderr(Stdio::piped()).spawn().expect("the app starts");
     let mut start = String::new();
     let stderr = running.stderr.take().expect("it is piped");
     BufReader::new(stderr).read_line(&mut start).expect("it writes");
     running.kill().and_then(|()| running.wait()).expect("it ends");
-    for end in ["", "-wal", "-shm", ".lock"] {
-        let _ = fs::remove_file(format!("{}{end}", database.display()));
-    }
     let record: serde_json::Value = serde_json::from_str(&start).expect("a record");
     assert_eq!(record["sentry"], "built without the `sentry` feature");
     assert_eq!(record["sinks"], serde_json::json!(["stderr"]));

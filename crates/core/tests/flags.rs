@@ -1,7 +1,6 @@
 //! Feature flags from a file control what is logged for a request.
 
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use cyanotype::auth::{Authenticator, Caller};
 use cyanotype::test::{self, TestResponse, TestService, Tokens};
 use cyanotype::{Blueprint, Result};
 use serde_json::{Value, json};
+use test_harness::scratch::Scratch;
 use uuid::Uuid;
 
 const ADA: Uuid = Uuid::from_u128(1);
@@ -65,15 +65,17 @@ fn flags() -> Value {
     }})
 }
 
-async fn serve() -> TestService {
-    let file: PathBuf = std::env::temp_dir().join(format!("cyanotype-{}.flags.json", std::process::id()));
+/// A service, and the directory of its flags.
+async fn serve() -> (TestService, Scratch) {
+    let directory = Scratch::new("core-flags");
+    let file = directory.join("flags.json");
     fs::write(&file, flags().to_string()).expect("the file is written");
     let tokens = || Arc::new(Tokens::from([("ada", ADA), ("bob", BOB)]));
     let service = test::serve(Doors)
         .fake("users", move |resources| resources.provide::<dyn Authenticator>(tokens()))
         .set("flags.provider", "flagd")
         .set("flags.file", &file.display().to_string());
-    service.start().await
+    (service.start().await, directory)
 }
 
 fn messages(reply: &TestResponse) -> Vec<&str> {
@@ -96,7 +98,7 @@ async fn eventually(send: impl AsyncFn() -> TestResponse, is: impl Fn(&TestRespo
 
 #[actix_web::test]
 async fn flags_apply_to_a_route_and_to_a_caller() {
-    let service = serve().await;
+    let (service, _directory) = serve().await;
     // Evaluated when the route is known.
     eventually(async || service.get("/doors/back").send().await, |reply| messages(reply) == ["looked", "opened"]).await;
     // Evaluated when the caller is known.

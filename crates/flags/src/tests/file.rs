@@ -4,21 +4,20 @@ use std::path::PathBuf;
 use cyanotype_telemetry::Level;
 use cyanotype_telemetry::settings::Mode;
 use serde_json::{Value, json};
+use test_harness::scratch::Scratch;
 
 use super::{eventually_evaluates_to, of, start, wait_for_event};
 use crate::{EvaluatedFlags, FlagEvent, FlagSource, Subject};
 
-/// A directory of a test, removed with it.
-struct TempDir(PathBuf);
+/// The file of flags of a test, in a directory of its own.
+struct FlagFile(Scratch);
 
-impl TempDir {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("cyanotype-flags-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("it is created");
-        Self(path)
+impl FlagFile {
+    fn new() -> Self {
+        Self(Scratch::new("flags"))
     }
 
-    fn file(&self) -> PathBuf {
+    fn path(&self) -> PathBuf {
         self.0.join("flags.json")
     }
 
@@ -26,13 +25,7 @@ impl TempDir {
     fn write(&self, flags: &Value) {
         let new = self.0.join("new");
         fs::write(&new, json!({"flags": flags}).to_string()).expect("it is written");
-        fs::rename(new, self.file()).expect("it is renamed");
-    }
-}
-
-impl Drop for TempDir {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        fs::rename(new, self.path()).expect("it is renamed");
     }
 }
 
@@ -60,9 +53,9 @@ fn debug_for_ada() -> Value {
 
 #[tokio::test]
 async fn a_rule_lowers_the_level_of_one_caller_to_debug() {
-    let dir = TempDir::new("rule");
-    dir.write(&json!({"log-debug-request": debug_for_ada()}));
-    let (flags, events) = start(FlagSource::File(dir.file()));
+    let file = FlagFile::new();
+    file.write(&json!({"log-debug-request": debug_for_ada()}));
+    let (flags, events) = start(FlagSource::File(file.path()));
     eventually_evaluates_to(&flags, &of("ada"), EvaluatedFlags { debug: true, ..EvaluatedFlags::default() }).await;
     eventually_evaluates_to(&flags, &of("bob"), EvaluatedFlags::default()).await;
     eventually_evaluates_to(&flags, &Subject { blueprint: Some("users"), ..of("ada") }, EvaluatedFlags::default())
@@ -75,15 +68,15 @@ async fn a_rule_lowers_the_level_of_one_caller_to_debug() {
 
 #[tokio::test]
 async fn a_changed_file_is_reloaded_and_reported() {
-    let dir = TempDir::new("change");
+    let file = FlagFile::new();
     let level = |name: &str| json!({"log-level": flag(&[(name, json!(name))], &json!({}))});
-    dir.write(&level("warning"));
-    let (flags, events) = start(FlagSource::File(dir.file()));
+    file.write(&level("warning"));
+    let (flags, events) = start(FlagSource::File(file.path()));
     let warning = EvaluatedFlags { level: Some(Level::Warning), ..EvaluatedFlags::default() };
     wait_for_event(&events, |it| *it == FlagEvent::Changed(warning));
     eventually_evaluates_to(&flags, &of("ada"), warning).await;
 
-    dir.write(&level("trace"));
+    file.write(&level("trace"));
     let trace = EvaluatedFlags { level: Some(Level::Trace), ..EvaluatedFlags::default() };
     eventually_evaluates_to(&flags, &of("ada"), trace).await;
     wait_for_event(&events, |it| *it == FlagEvent::Changed(trace));
@@ -91,21 +84,21 @@ async fn a_changed_file_is_reloaded_and_reported() {
 
 #[tokio::test]
 async fn an_unusable_file_sets_nothing_until_it_is_valid() {
-    let dir = TempDir::new("unavailable");
+    let file = FlagFile::new();
     let off = json!({"log-mode": flag(&[("off", json!("off"))], &json!({}))});
-    let (flags, events) = start(FlagSource::File(dir.file()));
+    let (flags, events) = start(FlagSource::File(file.path()));
     let FlagEvent::Unavailable(reason) = wait_for_event(&events, |it| matches!(it, FlagEvent::Unavailable(_))) else {
         unreachable!()
     };
     assert!(reason.contains("flags.json"), "{reason}");
     assert_eq!(flags.evaluate(&of("ada")).await, EvaluatedFlags::default());
 
-    dir.write(&off);
+    file.write(&off);
     wait_for_event(&events, |it| *it == FlagEvent::Available);
     let values = EvaluatedFlags { mode: Some(Mode::Off), ..EvaluatedFlags::default() };
     eventually_evaluates_to(&flags, &of("ada"), values).await;
 
-    fs::write(dir.file(), "{").expect("it is written");
+    fs::write(file.path(), "{").expect("it is written");
     wait_for_event(&events, |it| matches!(it, FlagEvent::Unavailable(reason) if reason.contains("invalid JSON")));
     assert_eq!(flags.evaluate(&of("ada")).await, EvaluatedFlags::default());
     wait_for_event(&events, |it| *it == FlagEvent::Changed(EvaluatedFlags::default()));
@@ -113,13 +106,13 @@ async fn an_unusable_file_sets_nothing_until_it_is_valid() {
 
 #[tokio::test]
 async fn an_invalid_value_sets_nothing_and_is_reported_once() {
-    let dir = TempDir::new("wrong");
-    dir.write(&json!({
+    let file = FlagFile::new();
+    file.write(&json!({
         "log-mode": flag(&[("loud", json!("loud"))], &json!({})),
         "log-level": flag(&[("number", json!(7))], &json!({})),
         "log-debug-request": flag(&[("text", json!("yes"))], &json!({})),
     }));
-    let (flags, events) = start(FlagSource::File(dir.file()));
+    let (flags, events) = start(FlagSource::File(file.path()));
     for caller in ["ada", "bob", "eve"] {
         assert_eq!(flags.evaluate(&of(caller)).await, EvaluatedFlags::default());
     }

@@ -213,8 +213,7 @@ mod tests {
 
     #[test]
     fn a_ca_file_must_have_valid_certificates() {
-        let dir = std::env::temp_dir().join(format!("ca-file-{}", uuid::Uuid::new_v4()));
-        std::fs::create_dir(&dir).expect("it is created");
+        let dir = test_harness::scratch::Scratch::new("ca-file");
         let error = |name: &str, content: Option<&str>| {
             let path = dir.join(name);
             if let Some(content) = content {
@@ -231,6 +230,5 @@ mod tests {
         let invalid = error("invalid.pem", Some(&block("AAAA")));
         assert!(invalid.contains("invalid certificate"), "{invalid}");
         error("broken.pem", Some(&block("!")));
-        std::fs::remove_dir_all(&dir).expect("it is removed");
     }
 }

@@ -320,13 +320,13 @@ mod tests {
 
     #[test]
     fn a_file_that_ends_in_a_partial_line_is_recognized() {
-        let directory = std::env::temp_dir().join(format!("cyanotype-partial-line-{}", std::process::id()));
+        let directory = test_harness::scratch::Scratch::new("partial-line");
+        let file = directory.join("log");
         for (content, expected) in [("", false), ("{}\n", false), ("{}\n{\"times", true)] {
-            std::fs::write(&directory, content).expect("it can be written");
-            let appending = File::options().append(true).open(&directory).expect("it exists");
+            std::fs::write(&file, content).expect("it can be written");
+            let appending = File::options().append(true).open(&file).expect("it exists");
             assert_eq!(ends_in_partial_line(&appending), expected, "{content}");
         }
-        std::fs::remove_file(&directory).expect("it exists");
         let (_reader, pipe) = pipe().expect("a pipe");
         assert!(!ends_in_partial_line(&File::from(std::os::fd::OwnedFd::from(pipe))));
     }
