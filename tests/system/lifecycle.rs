@@ -1,7 +1,8 @@
 //! Startup and shutdown.
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -72,6 +73,63 @@ fn shutdown_is_bounded() {
     assert!(endless.join().expect("the client does not panic").is_err(), "the connection was cut");
     let records = service.stop().records();
     assert_eq!(of_kind(&records, "response")[0]["outcome"], "aborted");
+}
+
+#[test]
+fn a_blocked_worker_does_not_delay_the_shutdown() {
+    let project = Bugsink::shared().project();
+    let mut service =
+        probe_with(&project).env("APP__SERVER__WORKERS", "2").env("APP__SERVER__SHUTDOWN_TIMEOUT_S", "4").start();
+    let steps = json!([
+        {"do": "capture_exception", "message": "before the block"},
+        {"do": "log", "level": "info", "message": "began"},
+        {"do": "block_worker", "ms": 600_000},
+    ]);
+    let _blocked = service.client().post("/probe/run").json(&json!({"steps": steps})).dispatch().expect("it accepts");
+    service.wait_record("the blocking request", |record| record["message"] == "began");
+    let began = Instant::now();
+    service.signal("TERM");
+    assert_eq!(service.wait_exit(Duration::from_secs(20)).code(), Some(0));
+    assert!(began.elapsed() < Duration::from_millis(4500), "shutdown took {:?}", began.elapsed());
+    let records = service.stop().records();
+    let warning = records.iter().find(|record| record["blocked_workers"] == 1).expect("a record of the blocked worker");
+    let message = "1 worker is blocked and did not stop: requests on it end with the process";
+    assert_eq!((&warning["level"], &warning["message"]), (&json!("warning"), &json!(message)));
+    assert_eq!(records.last().expect("records")["message"], "stopped");
+    assert_eq!(project.events().iter().map(event_message).collect::<Vec<_>>(), ["before the block"]);
+}
+
+#[test]
+fn a_connection_during_the_stop_is_served_or_refused() {
+    const CLIENTS: usize = 16;
+    let mut service = probe().start();
+    let port = service.port;
+    // Each client opens one connection after the other, and returns what ended the last one.
+    let until_refused = move || loop {
+        let mut stream = match TcpStream::connect(("127.0.0.1", port)) {
+            Ok(stream) => stream,
+            Err(error) => return error.kind(),
+        };
+        let sent = stream.write_all(b"GET /openapi.json HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        let mut answer = Vec::new();
+        match sent.and_then(|()| stream.read_to_end(&mut answer)) {
+            Ok(_) if answer.starts_with(b"HTTP/1.1 200") => {}
+            Ok(_) => return ErrorKind::UnexpectedEof,
+            Err(error) => return error.kind(),
+        }
+    };
+    let clients: Vec<_> = (0..CLIENTS).map(|_| thread::spawn(until_refused)).collect();
+    let answered = |record: &Value| record["kind"] == "response";
+    wait::until("requests", Duration::from_secs(20), || service.records().iter().any(answered).then_some(()));
+    service.signal("TERM");
+    let ends: Vec<ErrorKind> = clients.into_iter().map(|client| client.join().expect("it does not panic")).collect();
+    assert_eq!(service.wait_exit(Duration::from_secs(20)).code(), Some(0));
+    // The system may have accepted a connection in the moment in which the socket is closed.
+    let refused = ends.iter().filter(|end| **end == ErrorKind::ConnectionRefused).count();
+    assert!(refused >= CLIENTS - 2, "{ends:?}");
+    let records = service.stop().records();
+    let errors: Vec<_> = records.iter().filter(|record| record["level"] == "error").collect();
+    assert_eq!(errors, [] as [&Value; 0]);
 }
 
 #[test]

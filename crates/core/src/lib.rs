@@ -41,6 +41,7 @@ mod explain_output;
 mod flags;
 mod fleet;
 mod handler;
+mod health;
 mod limits;
 mod log_control;
 mod metrics;

@@ -42,6 +42,9 @@ pub const ROOT_SPAN: &str = "request";
 /// enables them.
 const MUTED_MODULES: [&str; 2] = ["deadpool.postgres", "tokio_postgres"];
 
+/// The error of `accept` on a socket that was shut down.
+const CLOSED_SOCKET: &str = "Error accepting connection: Invalid argument (os error 22)";
+
 struct LineLayer {
     pipeline: &'static Pipeline,
 }
@@ -141,11 +144,15 @@ fn spans_of<S: Subscriber + for<'a> LookupSpan<'a>>(event: &Event<'_>, context: 
 }
 
 /// The level of an event. actix-http logs connection errors at level error, even client disconnects: they are debug lines. A
-/// failed response stream is not logged again, because the response log has reported it.
+/// failed response stream is not logged again, because the response log has reported it. At a stop, sockets are closed before
+/// actix-server pauses; that it cannot accept on them is no error.
 fn level_of(metadata: &Metadata<'_>, message: &str) -> Option<Level> {
     match Level::from(*metadata.level()) {
         Level::Error if metadata.target().starts_with("actix_http") => {
             (!message.starts_with("Response payload stream error")).then_some(Level::Debug)
+        }
+        Level::Error if metadata.target().starts_with("actix_server") && message.ends_with(CLOSED_SOCKET) => {
+            Some(Level::Debug)
         }
         level => Some(level),
     }

@@ -33,6 +33,12 @@ fn the_unit_serves_and_every_record_is_in_the_journal() {
     assert_eq!(service.management().get("/health/ready").send().status, 200);
     assert_eq!(service.property("StatusText"), format!("serving on 127.0.0.1:{}", service.port));
 
+    // The sandbox hides files of /proc.
+    let metrics = service.management().get("/metrics").send();
+    for name in ["process_cpu_seconds_total", "process_open_fds", "process_start_time_seconds"] {
+        assert!(metrics.text().contains(&format!("\n{name} ")), "{name}: {}", metrics.text());
+    }
+
     let requests = live(service.client(), service.client());
     let levels = ["debug", "info", "warning", "error", "critical"];
     let steps = levels.map(|level| json!({"do": "log", "level": level, "message": format!("at {level}")}));

@@ -4,12 +4,12 @@ mod losses;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use system_tests::peers::openmetrics::{self, Metrics};
-use system_tests::ports;
 use system_tests::service::Running;
+use system_tests::{ports, wait};
 
 use crate::documents::check;
 use crate::support::{probe, run};
@@ -40,8 +40,12 @@ fn no_token_is_needed_and_nothing_is_recorded() {
         assert_eq!(service.management().request("HEAD", "/metrics").send().status, 200);
     }
     assert_eq!(service.get("/metrics").send().status, 404, "the API listener does not serve them");
-    let requests = scrape(&service).sum("http_server_request_duration_seconds_count", &[]);
-    assert_eq!(requests, 1.0, "only requests of the API listener count");
+    // A client may have the response just before its request has ended.
+    wait::until("the only request of the API listener to end", Duration::from_secs(20), || {
+        let requests = scrape(&service).sum("http_server_request_duration_seconds_count", &[]);
+        assert!(requests <= 1.0, "only requests of the API listener count");
+        (requests == 1.0).then_some(())
+    });
     let records = service.stop().records();
     assert_eq!(records.iter().filter(|record| record["kind"] == "response").count(), 1);
 }
@@ -92,6 +96,17 @@ fn the_process_is_described() {
     assert_eq!(build.len(), 1, "{build:?}");
     assert_eq!((value("http_server_active_requests"), value("database_pending_requests")), (0.0, 0.0));
     assert!(metrics.sum("database_connections", &[]) >= 1.0, "SQLite's writing connection");
+}
+
+#[test]
+fn readiness_is_a_metric() {
+    let mut service = probe().env("APP__SERVER__DRAIN_S", "60").start();
+    let ready = || scrape(&service).sum("service_ready", &[]);
+    assert_eq!(ready(), 1.0);
+    service.signal("TERM");
+    wait::until("the stop", Duration::from_secs(20), || (ready() == 0.0).then_some(()));
+    service.signal("TERM");
+    assert_eq!(service.wait_exit(Duration::from_secs(20)).code(), Some(1));
 }
 
 #[test]

@@ -59,10 +59,7 @@ fn the_counts_are_those_of_the_response_records() {
     let service = probe().env("APP__SERVER__DOCS", "true").start();
     use_api(&service);
     assert_eq!(service.get("/openapi.json").send().status, 200);
-    // A client may have the response just before its request has ended.
-    let counted = wait::until("every request to end", LIMIT, || {
-        Some(counts(&scrape(&service))).filter(|counted| counted.values().sum::<u64>() == 17)
-    });
+    let counted = final_counts(&service, 17);
     let mut recorded = Counts::new();
     for record in service.stop().records().iter().filter(|record| record["kind"] == "response") {
         let text = |key: &str| record[key].as_str().unwrap_or_default().to_owned();
@@ -76,12 +73,19 @@ fn the_counts_are_those_of_the_response_records() {
     assert_eq!(counted[&["_OTHER", "", "4xx"].map(str::to_owned)], 1);
 }
 
+/// The counts when this number of requests has ended: a client may have the response just before its request has ended.
+fn final_counts(service: &Running, requests: u64) -> Counts {
+    wait::until("every request to end", LIMIT, || {
+        Some(counts(&scrape(service))).filter(|counted| counted.values().sum::<u64>() == requests)
+    })
+}
+
 #[test]
 fn the_counts_do_not_depend_on_what_is_recorded() {
     let expected = {
         let service = probe().start();
         use_api(&service);
-        counts(&scrape(&service))
+        final_counts(&service, 16)
     };
     let with = |key: &str, value: &str| probe().env(key, value);
     let settings: [(&str, Service); 4] = [
@@ -93,7 +97,7 @@ fn the_counts_do_not_depend_on_what_is_recorded() {
     for (what, service) in settings {
         let service = service.start();
         use_api(&service);
-        assert_eq!(counts(&scrape(&service)), expected, "{what}");
+        assert_eq!(final_counts(&service, 16), expected, "{what}");
     }
 }
 

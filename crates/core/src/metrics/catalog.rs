@@ -34,6 +34,8 @@ metrics! {
     REQUEST_DURATION: Histogram "http_server_request_duration"[Seconds],
         "Durations of answered API requests, to the end of the response body. http_route is empty where no route matched, unknown \
          methods are _OTHER; exemplars have the trace_id of log records.";
+    READY: Gauge "service_ready",
+        "1 if GET /health/ready would answer 200 now, otherwise 0.";
     ACTIVE_REQUESTS: Gauge "http_server_active_requests",
         "API requests in progress.";
     LOG_RECORDS: Counter "log_records",

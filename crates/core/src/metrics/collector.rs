@@ -1,6 +1,8 @@
 //! Reads the counts of all parts when metrics are requested. Nothing is counted twice.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cyanotype_telemetry::effective::OverrideScope;
 use cyanotype_telemetry::{Pipeline, SinkCounts};
@@ -17,6 +19,8 @@ pub(super) struct Sources {
     pub pipeline: &'static Pipeline,
     pub database: Database,
     pub requests: InFlightRequests,
+    /// Whether the process was ready when the metrics were requested.
+    pub is_ready: Arc<AtomicBool>,
     /// The program's name and version.
     pub program: [&'static str; 2],
 }
@@ -45,6 +49,7 @@ impl Sources {
             ];
             histogram.encode(durations.encode_family(&labels)?)?;
         }
+        gauge(&mut describe(out, &catalog::READY)?, &[], u64::from(self.is_ready.load(Ordering::Relaxed)))?;
         gauge(&mut describe(out, &catalog::ACTIVE_REQUESTS)?, &[], self.requests.count() as u64)
     }
 
@@ -178,7 +183,13 @@ mod tests {
         drop(answered);
         let mut registry = Registry::default();
         let program = ["shop", "1.0"];
-        registry.register_collector(Box::new(Sources { pipeline, database: in_memory().await, requests, program }));
+        registry.register_collector(Box::new(Sources {
+            pipeline,
+            database: in_memory().await,
+            requests,
+            is_ready: Arc::default(),
+            program,
+        }));
         let mut encoded = [String::new(), String::new()];
         text::encode(&mut encoded[0], &registry).expect("a string takes any text");
         prometheus_text::encode(&mut encoded[1], &registry).expect("a string takes any text");

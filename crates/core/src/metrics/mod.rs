@@ -7,26 +7,37 @@ mod format;
 mod process;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_TYPE, VARY};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use cyanotype_actix::{BlockError, block};
+use cyanotype_actix::block;
 use cyanotype_telemetry::Pipeline;
 use prometheus_client::encoding::{prometheus_text, text};
 use prometheus_client::registry::Registry;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::database::Database;
+use crate::health::Health;
 use crate::middleware::in_flight::InFlightRequests;
 use collector::Sources;
 use exemplars::Exemplars;
 use format::Format;
+
+/// Maximum time to read the metrics; Prometheus gives up after ten seconds.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The metrics of the process.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     registry: Arc<Registry>,
     requests: InFlightRequests,
+    is_ready: Arc<AtomicBool>,
+    /// One request reads at a time: with a spool on a disk that hangs, each would block a thread.
+    reading: Arc<Mutex<()>>,
 }
 
 impl Metrics {
@@ -38,9 +49,23 @@ impl Metrics {
         program: [&'static str; 2],
     ) -> Self {
         let mut registry = Registry::default();
-        let sources = Sources { pipeline, database, requests: requests.clone(), program };
+        let is_ready = Arc::default();
+        let sources =
+            Sources { pipeline, database, requests: requests.clone(), is_ready: Arc::clone(&is_ready), program };
         registry.register_collector(Box::new(sources));
-        Self { registry: Arc::new(registry), requests }
+        Self { registry: Arc::new(registry), requests, is_ready, reading: Arc::default() }
+    }
+
+    /// The encoded metrics; `None` if they cannot be read.
+    async fn read(self: Arc<Self>, format: Format) -> Option<String> {
+        let reading = Arc::clone(&self.reading).lock_owned().await;
+        // The size of the spool is read from disk, which must not delay health checks.
+        let encoded = block(move || {
+            let encoded = self.encode(format);
+            drop(reading);
+            encoded
+        });
+        encoded.await.ok()
     }
 
     fn encode(&self, format: Format) -> String {
@@ -67,17 +92,23 @@ impl Metrics {
     operation_id = "metrics",
     tag = "metrics",
     security(()),
-    responses((status = 200, description = "The metrics", content(
-        (String = "application/openmetrics-text"),
-        (String = "text/plain"),
-    )))
+    responses(
+        (status = 200, description = "The metrics", content(
+            (String = "application/openmetrics-text"),
+            (String = "text/plain"),
+        )),
+        (status = 503, description = "They cannot be read within 5 s: the disk of `sentry.spool_dir` hangs"),
+    )
 )]
-pub(crate) async fn metrics(metrics: Data<Metrics>, request: HttpRequest) -> Result<HttpResponse, BlockError> {
+pub(crate) async fn metrics(metrics: Data<Metrics>, health: Data<Health>, request: HttpRequest) -> HttpResponse {
     let format = Format::of(&request);
-    // The size of the spool is read from disk, which must not delay health checks.
-    let encoded = block(move || metrics.encode(format)).await?;
+    metrics.is_ready.store(health.check().await.is_ready(), Ordering::Relaxed);
+    let Ok(Some(encoded)) = timeout(READ_TIMEOUT, metrics.into_inner().read(format)).await else {
+        return HttpResponse::ServiceUnavailable()
+            .body("the metrics cannot be read: does the disk of sentry.spool_dir hang?\n");
+    };
     let headers = [(CONTENT_TYPE, format.content_type()), (VARY, "accept")];
     let mut response = HttpResponse::Ok();
     headers.into_iter().for_each(|header| _ = response.insert_header(header));
-    Ok(response.body(encoded))
+    response.body(encoded)
 }

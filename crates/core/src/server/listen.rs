@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::app::AppFactory;
 use super::error::StartError;
 use super::listening_sockets::ListeningSockets;
-use super::management::{self, Health, Management};
+use super::management::{self, Management};
 use super::management_api;
 use super::management_listener::ManagementListener;
 use super::new_connections::NewConnections;
@@ -31,6 +31,7 @@ use crate::blueprint::started::StartedBlueprints;
 use crate::checks::{self, DescriptorBudget};
 use crate::database::{Database, Sweeper};
 use crate::fleet::Fleet;
+use crate::health::Health;
 use crate::log_control::{self, LogControl, SocketFile, expire_overrides};
 use crate::metrics::Metrics;
 use crate::middleware::routing::serve_head_as_get;
@@ -41,6 +42,17 @@ fn socket(settings: &Settings) -> Result<Option<(SocketFile, UnixListener)>, Sta
     let Some(path) = &settings.management.socket else { return Ok(None) };
     let socket_error = |source| StartError::Socket { path: path.clone(), source };
     SocketFile::listen(Path::new(path)).map(Some).map_err(socket_error)
+}
+
+/// Runs the checks of a start, which look at files and directories. In a thread: a file system that hangs must not delay the start.
+#[expect(clippy::disallowed_methods, reason = "work of the process, which has no request")]
+fn report_checks(settings: Settings, pipeline: &'static Pipeline) {
+    // The task ends by itself.
+    let _ = tokio::task::spawn_blocking(move || {
+        for finding in checks::at_start(&settings) {
+            pipeline.report(Report::service(Level::Warning, finding.line()));
+        }
+    });
 }
 
 /// The parts that are started before the listeners.
@@ -135,9 +147,10 @@ impl StartedService<'_> {
         }
 
         log_startup(service, settings, pipeline, &api.addrs(), &management_addresses, &names, &database);
-        for finding in descriptors.finding().into_iter().chain(checks::at_start(settings)) {
+        if let Some(finding) = descriptors.finding() {
             pipeline.report(Report::service(Level::Warning, finding.line()));
         }
+        report_checks(settings.clone(), pipeline);
         let sweeper = Sweeper::new(database.clone(), blueprints.expiring_tables(), settings.database.sweep_interval());
         let sweeper = actix_web::rt::spawn(sweeper.run());
         // The task ends with the runtime.

@@ -54,7 +54,7 @@ impl ListeningSockets {
         self.sockets.iter().map(TcpListener::try_clone).collect()
     }
 
-    /// Refuses connections from now on, although the server still has the sockets. On inherited sockets connections wait for the
+    /// Refuses connections from now on, although the server still has the sockets; it logs that it cannot accept any. On inherited sockets connections wait for the
     /// next process: no process could use a socket that is closed in this way.
     pub(super) fn close(&self) {
         if self.are_inherited {

@@ -5,15 +5,14 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::Server;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::management;
 use crate::handler::problem::{FieldError, Problem};
 use crate::log_control::handlers;
 
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        management::live,
-        management::ready,
+        crate::health::live,
+        crate::health::ready,
         crate::metrics::metrics,
         handlers::read::show,
         handlers::read::explain,

@@ -67,8 +67,7 @@ impl Reloader {
                     Ok(()) => "serving; the settings have been reloaded".to_owned(),
                     Err(error) => format!("serving; the reload was refused: {error}"),
                 };
-                // Reported at the start if the service manager does not listen.
-                let _ = notify::ready(&status);
+                notify::reloaded(&status);
             }
         }
     }

@@ -175,7 +175,14 @@ async fn serve_until_stopped(
         }
     }
     let blueprint_share = ShutdownBudget::of(Duration::ZERO, settings.server.shutdown_timeout()).blueprints;
-    let fleet = match Fleet::start(&database, pipeline, settings.log.override_poll()).await {
+    let fleet = tokio::select! {
+        biased;
+        signal = &mut signals.stop => {
+            return Ok(stop_before_serving(settings, pipeline, signal.ok(), Some((blueprints, database))).await);
+        }
+        started = notify::extend_start(Fleet::start(&database, pipeline, settings.log.override_poll())) => started,
+    };
+    let fleet = match fleet {
         Ok(fleet) => fleet,
         Err(error) => {
             blueprints.stop(blueprint_share).await;

@@ -1,9 +1,10 @@
 //! Shutdown: its steps in order.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::{Level, Pipeline, Report};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::listening_sockets::ListeningSockets;
 use super::management_listener::ManagementListener;
@@ -16,6 +17,9 @@ use crate::database::Database;
 use crate::fleet::Fleet;
 use crate::middleware::in_flight::InFlightRequests;
 
+/// How much longer than their share the workers may take, which check the time once in a while, until they count as blocked.
+const WORKER_MARGIN: Duration = Duration::from_millis(250);
+
 /// One step of the shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -25,7 +29,7 @@ enum Step {
     Drain,
     /// Stops the deletion of expired rows.
     StopSweeper,
-    /// Accepts no connection any more, and then refuses them.
+    /// Refuses connections, and waits until those that were accepted before have reached their workers.
     CloseApi,
     /// Waits for requests in flight, and for transactions whose client has disconnected.
     AwaitInFlight,
@@ -87,7 +91,7 @@ impl Shutdown {
     /// Runs all steps, in [order](STOP_ORDER). Returns the management listener, and why a server ended during the drain, or what
     /// panicked in the stop of a blueprint.
     pub(super) async fn run(mut self) -> (ManagementListener, Option<String>) {
-        let in_flight_until = Instant::now() + self.budget.drain + self.budget.in_flight;
+        let mut in_flight_until = Instant::now();
         let (mut fault, mut panic, mut unfinished) = (None, None, 0);
         for step in STOP_ORDER {
             match step {
@@ -95,12 +99,16 @@ impl Shutdown {
                     self.in_flight.mark_stopping();
                     self.report(Level::Info, self.announcement());
                 }
-                Step::Drain => fault = self.drain().await,
+                Step::Drain => {
+                    fault = self.drain().await;
+                    in_flight_until = Instant::now() + self.budget.in_flight;
+                }
                 Step::StopSweeper => self.sweeper.abort(),
                 Step::CloseApi => {
+                    // First: a connection that arrives after the server has paused would be reset.
+                    self.api_sockets.close();
                     self.api.pause().await;
                     self.new_connections.settle(&self.workers, in_flight_until).await;
-                    self.api_sockets.close();
                 }
                 Step::AwaitInFlight => {
                     self.new_connections.wait(&self.workers, in_flight_until).await;
@@ -110,7 +118,7 @@ impl Shutdown {
                 Step::StopApi => {
                     // These are rolled back with their workers, which own their connections.
                     unfinished = self.database.unfinished_transactions();
-                    self.api.stop(true).await;
+                    self.stop_workers().await;
                 }
                 Step::ReportDropped => {
                     self.in_flight.wait(Instant::now() + self.budget.dropped_requests).await;
@@ -146,6 +154,18 @@ impl Shutdown {
             fault = self.api.ended() => Some(fault),
             fault = self.management.server.ended() => Some(fault),
         }
+    }
+
+    /// Stops the workers. The server waits for a worker that is blocked as long as that takes; this does not.
+    async fn stop_workers(&mut self) {
+        let mut round = self.workers.ping();
+        if timeout(self.budget.workers + WORKER_MARGIN, self.api.stop(true)).await.is_ok() {
+            return;
+        }
+        let count = round.unanswered();
+        let workers = if count == 1 { "1 worker is" } else { &format!("{count} workers are") };
+        let message = format!("{workers} blocked and did not stop: requests on it end with the process");
+        self.pipeline.report(Report::service(Level::Warning, message).with("blocked_workers", count));
     }
 
     fn report_rolled_back(&self, count: u64) {

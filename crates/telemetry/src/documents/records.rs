@@ -237,6 +237,9 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
             "rolled back 2 database transactions that were still open when the shutdown wait ended",
             json!({"rolled_back": 2}),
         ),
+        "blocked workers" => {
+            ("1 worker is blocked and did not stop: requests on it end with the process", json!({"blocked_workers": 1}))
+        }
         "policy change" => {
             let change = &changes()[0];
             return (change.message(), map(json!({"change": change.to_json()})));

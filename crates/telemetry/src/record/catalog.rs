@@ -307,6 +307,13 @@ pub const SERVICE: &[ServiceRecord] = &[
         fields: &[field("rolled_back", "number", "always", "the number of transactions")],
     },
     ServiceRecord {
+        name: "blocked workers",
+        levels: "warning",
+        target: "cyanotype",
+        written: "during the shutdown, when a worker thread is blocked, by a lock or a slow call outside `block`, and does not stop",
+        fields: &[field("blocked_workers", "number", "always", "the number of workers")],
+    },
+    ServiceRecord {
         name: "policy change",
         levels: "info; warning when refused; error when settings cannot be reloaded",
         target: "cyanotype",

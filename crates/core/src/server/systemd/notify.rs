@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -14,6 +15,12 @@ const EXTENSION: Duration = Duration::from_secs(30);
 /// Time that the process needs to end after its own budget for the stop.
 const EXIT_MARGIN: Duration = Duration::from_secs(2);
 
+/// What the service manager knows of the process: a reload is reported only while it serves.
+static PHASE: AtomicU8 = AtomicU8::new(STARTING);
+const STARTING: u8 = 0;
+const SERVING: u8 = 1;
+const STOPPING: u8 = 2;
+
 /// Whether a service manager waits for notifications.
 pub(in crate::server) fn is_expected() -> bool {
     env::var_os("NOTIFY_SOCKET").is_some()
@@ -24,6 +31,9 @@ pub(in crate::server) fn is_expected() -> bool {
 /// # Errors
 /// When the service manager's socket does not accept the message.
 pub(in crate::server) fn ready(status: &str) -> io::Result<()> {
+    if PHASE.compare_exchange(STARTING, SERVING, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+        return Ok(());
+    }
     sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&line(status))])
 }
 
@@ -32,18 +42,29 @@ pub(in crate::server) fn status(status: &str) {
     send(&[NotifyState::Status(&line(status))]);
 }
 
-/// The service reloads its settings, until [`ready`].
+/// The service reloads its settings, until [`reloaded`].
 pub(in crate::server) fn reloading() {
+    if PHASE.load(Ordering::Relaxed) != SERVING {
+        return;
+    }
     // The time is read last: systemd ignores messages that are older.
     if let Ok(now) = NotifyState::monotonic_usec_now() {
         send(&[NotifyState::Reloading, now]);
     }
 }
 
+/// The settings have been reloaded, or not; the status says so.
+pub(in crate::server) fn reloaded(status: &str) {
+    if PHASE.load(Ordering::Relaxed) == SERVING {
+        send(&[NotifyState::Ready, NotifyState::Status(&line(status))]);
+    }
+}
+
 /// The service stops, which takes at most `budget`: a unit's `TimeoutStopSec=` may be shorter.
 pub(in crate::server) fn stopping(reason: &str, budget: Duration) {
-    let status = format!("stopping on {reason}");
-    send(&[NotifyState::Stopping, extension(budget + EXIT_MARGIN), NotifyState::Status(&line(&status))]);
+    PHASE.store(STOPPING, Ordering::Relaxed);
+    let (extension, status) = (extension(budget + EXIT_MARGIN), format!("stopping on {reason}"));
+    send(&[NotifyState::Stopping, NotifyState::Custom(&extension), NotifyState::Status(&line(&status))]);
 }
 
 /// All listeners respond.
@@ -59,13 +80,14 @@ pub(in crate::server) async fn extend_start<T>(step: impl Future<Output = T>) ->
     loop {
         tokio::select! {
             result = &mut step => return result,
-            _ = ticks.tick() => send(&[extension(EXTENSION)]),
+            _ = ticks.tick() => send(&[NotifyState::Custom(&extension(EXTENSION))]),
         }
     }
 }
 
-fn extension(time: Duration) -> NotifyState<'static> {
-    NotifyState::ExtendTimeoutUsec(u32::try_from(time.as_micros()).unwrap_or(u32::MAX))
+/// `NotifyState::ExtendTimeoutUsec` holds at most 71 minutes.
+fn extension(time: Duration) -> String {
+    format!("EXTEND_TIMEOUT_USEC={}", time.as_micros())
 }
 
 /// A message is a list of lines, so a status must be one.
