@@ -109,10 +109,23 @@ fn the_package_is_installed_upgraded_removed_and_purged() {
     assert_eq!(debian.sh("ls /etc/cyanotype /var/lib/cyanotype | grep -c -e environment -e app.db$").trim(), "3");
     assert!(!debian.path("/usr/bin/app").exists());
 
-    // Nothing but the user remains.
-    debian.sh("dpkg --purge cyanotype-app");
+    // Installed again, it starts again with them.
+    debian.sh(&format!("{INSTALL} {next}"));
+    wait_ready(&debian);
+    assert_eq!(post(&debian, "/users/login", &login).status, 200, "the user is lost");
+
+    // A service that was stopped is not started by an upgrade.
+    debian.sh("systemctl stop cyanotype.socket cyanotype.service");
+    debian.sh(&format!("{INSTALL} {next}"));
+    assert_eq!(debian.property("cyanotype.service", "ActiveState"), "inactive");
+
+    // Nothing but the user and the database remains.
+    debian.sh("dpkg --remove cyanotype-app");
+    let purged = debian.sh("dpkg --purge cyanotype-app");
+    assert!(purged.contains("the databases remain in /var/lib/cyanotype"), "{purged}");
     let remaining = debian.sh("find /etc /usr /var /lib/systemd -name '*cyanotype*' -not -path '/var/log/*'");
-    assert_eq!(remaining, "", "files remain after the purge");
+    assert_eq!(remaining, "/var/lib/cyanotype\n", "files remain after the purge");
+    assert_eq!(debian.sh("ls /var/lib/cyanotype | grep -v -e '^app.db'; true"), "", "not only the database remains");
     assert_eq!(debian.output("dpkg --status cyanotype-app").status.code(), Some(1));
 }
 

@@ -76,6 +76,40 @@ fn the_service_monitors_follow_their_schema() {
     }
 }
 
+#[test]
+fn the_alerts_select_the_job_of_each_monitor() {
+    let alerts = scratch::read(&workspace().join("deploy/prometheus/alerts.yml"));
+    assert!(alerts.contains("up{job=~\"cyanotype.*\"}"), "{alerts}");
+    for overlay in OVERLAYS {
+        let manifests = Manifests::of(overlay);
+        for monitor in manifests.kind("ServiceMonitor") {
+            let label = monitor["spec"]["jobLabel"].as_str().expect("the job is the value of a label of the Service");
+            let selected = monitor["spec"]["selector"]["matchLabels"].as_object().expect("labels");
+            let mut services = manifests.kind("Service").filter(|service| {
+                selected.iter().all(|(label, value)| service["metadata"]["labels"].get(label) == Some(value))
+            });
+            let service = services.next().expect("the monitor selects a Service");
+            assert_eq!((&service["metadata"]["labels"][label], services.next()), (&json!("cyanotype"), None));
+        }
+    }
+}
+
+/// All pods, one more for each Deployment during a rollout, and the connection of each that is not of its pool.
+#[test]
+fn the_autoscalers_leave_connections_of_postgresql() {
+    const MAX_CONNECTIONS: u64 = 8;
+    const OF_POSTGRESQL: u64 = 100 - 3;
+    let settings = scratch::read(&workspace().join("docs/SETTINGS.md"));
+    let default = settings.lines().find(|line| line.starts_with("| `database.max_connections`")).expect("the setting");
+    assert!(default.contains(&format!("`{MAX_CONNECTIONS}`")), "{default}");
+    for overlay in OVERLAYS {
+        let manifests = Manifests::of(overlay);
+        let pods = |it: &Value| it["spec"]["maxReplicas"].as_u64().expect("a limit") + 1;
+        let pods: u64 = manifests.kind("HorizontalPodAutoscaler").map(pods).sum();
+        assert!(pods * (MAX_CONNECTIONS + 1) <= OF_POSTGRESQL, "{overlay}: {pods} pods");
+    }
+}
+
 /// Custom resources are checked by the schema above; kubernetes-validate only warns about them.
 #[test]
 fn there_are_no_other_custom_resources() {

@@ -62,8 +62,13 @@ fn the_unit_serves_and_every_record_is_in_the_journal() {
     assert_ne!(u32::from_str_radix(flags, 8).unwrap_or_default() & O_CLOEXEC, 0, "{socket}");
     assert!(service.systemd.path("/var/lib/cyanotype/app.db").exists());
     assert_eq!(service.systemd.sh("stat -c %U:%a /run/cyanotype/management.sock").trim(), "cyanotype:600");
-    let shown = service.systemd.sh(&documented("socket"));
-    assert!(shown.contains("at critical") && shown.contains("no overrides"), "{shown}");
+    assert!(service.systemd.sh(&documented("severity")).contains("at critical"));
+    let commands = documented("root");
+    let shown = service.systemd.sh(&commands);
+    assert!(shown.contains("no overrides") && shown.contains("applied"), "{shown}");
+    let settings: Vec<&str> = commands.lines().filter(|line| !line.starts_with("app ")).collect();
+    let doctor = service.systemd.sh(&format!("{}\napp doctor", settings.join("\n")));
+    assert!(doctor.contains("found the running service") || !doctor.contains("FAIL"), "{doctor}");
 
     service.systemd.sh("systemctl stop cyanotype.socket cyanotype.service");
     assert_eq!(service.property("Result"), "success");
@@ -79,6 +84,49 @@ fn the_unit_serves_and_every_record_is_in_the_journal() {
     assert!(errors.len() >= 3, "{errors:#?}");
     let found = service.records("--priority=err");
     assert_eq!(found.iter().collect::<Vec<_>>(), errors, "`journalctl -p err` finds the errors and nothing else");
+}
+
+#[test]
+fn a_service_without_sentry_retains_its_database() {
+    let service = Deployed::install("", "");
+    let url = "sqlite:///var/lib/cyanotype/another.db";
+    service.systemd.sh(&format!("printf {url} > /etc/cyanotype/credentials/database_url"));
+    service.systemd.sh("rm /etc/cyanotype/credentials/sentry_dsn");
+    service.systemd.sh(&documented("set up"));
+    let service = service.start();
+    live(service.client(), service.client());
+    assert_eq!(service.records("")[0]["sentry"], "no DSN is set");
+    let databases = service.systemd.sh("cd /var/lib/cyanotype && ls -- *.db");
+    assert_eq!(databases.trim(), "another.db");
+}
+
+#[test]
+fn a_missing_credential_ends_the_restarts() {
+    let service = Deployed::install("", "");
+    service.systemd.sh("mv /etc/cyanotype/credentials/sentry_dsn /root/dsn");
+    service.systemd.sh("systemctl start cyanotype.socket && ! systemctl start cyanotype.service");
+    assert_eq!(service.property("ActiveState"), "failed");
+    assert_eq!((service.property("ExecMainStatus").as_str(), service.property("NRestarts").as_str()), ("243", "0"));
+    service.systemd.sh("mv /root/dsn /etc/cyanotype/credentials/sentry_dsn");
+    let service = service.start();
+    assert_eq!(service.management().get("/health/ready").send().status, 200);
+}
+
+#[test]
+fn a_backup_is_restored() {
+    let service = Deployed::install("", "").start();
+    let before = Member::register(service.client(), "ada");
+    service.systemd.sh(&documented("root"));
+    let after = Member::register(service.client(), "bob");
+    service.systemd.sh(&documented("restored"));
+    let status = |member: &Member| {
+        let path = format!("/users/{}", member.id);
+        service.client().get(&path).bearer(&member.token).send().status
+    };
+    assert_eq!((status(&before), status(&after)), (200, 401), "the user of the backup, and none from after it");
+    assert_eq!(service.systemd.sh("stat -c %U:%a /var/lib/cyanotype/app.db").trim(), "cyanotype:600");
+    let added = Member::register(service.client(), "eve");
+    assert_eq!(status(&added), 200, "it is written to");
 }
 
 #[test]
