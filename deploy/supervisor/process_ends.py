@@ -1,4 +1,5 @@
-"""An event listener of supervisord that reports the processes that ended unexpectedly, and those that are not started again.
+"""An event listener of supervisord that reports the processes that ended unexpectedly. An invalid configuration (78) is in exitcodes=,
+so supervisord expects it: the service itself writes why it did not start.
 
 The service writes its last words itself, except after SIGKILL, such as the kernel's when memory is short. Each report is a line of
 JSON on stderr: stdout is supervisord's protocol.

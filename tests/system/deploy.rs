@@ -218,3 +218,16 @@ fn supervisord_waits_for_the_longest_stop() {
     }
     assert!(checked >= 11, "only {checked} programs were found");
 }
+
+#[test]
+fn the_files_name_the_version_of_the_program() {
+    let version = env!("CARGO_PKG_VERSION");
+    let read = |name: &str| scratch::read(&scratch::workspace().join("deploy").join(name));
+    let kustomization = read("kubernetes/base/kustomization.yaml");
+    for line in [format!("newTag: {version}"), format!("app.kubernetes.io/version: {version}")] {
+        assert!(kustomization.lines().any(|it| it.trim() == line), "{line}");
+    }
+    assert!(read("container/Containerfile").lines().any(|line| line == format!("ARG VERSION={version}")));
+    let newest = read("debian/changelog");
+    assert!(newest.starts_with(&format!("cyanotype-app ({version}")), "{newest}");
+}
