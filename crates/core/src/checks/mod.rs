@@ -3,12 +3,13 @@
 
 mod bounded;
 mod catalog;
+mod check_result;
 mod clock;
 mod database;
 mod descriptors;
 mod disk;
 mod examination;
-mod finding;
+mod examined_process;
 mod listening;
 mod management;
 mod ports;
@@ -17,14 +18,13 @@ mod sentry;
 mod settings;
 mod spool;
 mod stderr;
-mod subject;
 mod time_zone;
 mod units;
 
 pub use catalog::{CHECKS, Check};
+pub use check_result::{CheckResult, Status};
 pub(crate) use descriptors::{DescriptorBudget, TooFewDescriptors};
 pub(crate) use examination::{Environment, at_start, examine};
 pub use examination::{Examination, Progress};
-pub use finding::{Finding, Status};
-pub(crate) use ports::mend as mend_address;
+pub(crate) use ports::remedy as address_remedy;
 pub(crate) use settings::warnings as setting_warnings;

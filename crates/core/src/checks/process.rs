@@ -13,9 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-use super::finding::Finding;
+use super::check_result::CheckResult;
+use super::examined_process::ExaminedProcess;
 use super::listening::{Holder, Listener, listeners, socket_holders};
-use super::subject::Subject;
 use super::units::duration;
 use crate::settings::ManagementSettings;
 
@@ -24,7 +24,7 @@ pub(super) const NAME: &str = "process";
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// Finds the running service of these settings. Without one, a start by the caller is examined.
-pub(super) async fn find(settings: &ManagementSettings) -> (Subject, Finding) {
+pub(super) async fn find(settings: &ManagementSettings) -> (ExaminedProcess, CheckResult) {
     let address = address(settings);
     let own = program(&Path::new("/proc/self/exe").read_link().unwrap_or_default());
     let is_service = |process: &Process| process.exe().is_ok_and(|exe| program(&exe) == own);
@@ -34,15 +34,15 @@ pub(super) async fn find(settings: &ManagementSettings) -> (Subject, Finding) {
             return examine(&process, is_live(stream).await);
         }
     }
-    let here = Subject::start_here();
+    let here = ExaminedProcess::start_here();
     let start = format!("the checks are those of a start here, as {}", here.user());
     if settings.port == 0 {
         let found = format!("management.port is 0, so a running service cannot be found: {start}");
-        return (here, Finding::ok(NAME, found));
+        return (here, CheckResult::ok(NAME, found));
     }
     let listeners = listeners(&settings.host, settings.port);
     if listeners.is_empty() {
-        return (here, Finding::ok(NAME, format!("none listens on {address}: {start}")));
+        return (here, CheckResult::ok(NAME, format!("none listens on {address}: {start}")));
     }
     let inodes: Vec<u64> = listeners.iter().map(|it| it.inode).collect();
     let holders = socket_holders(&inodes);
@@ -66,51 +66,51 @@ fn address(settings: &ManagementSettings) -> String {
     format!("{socket}{host}:{port}")
 }
 
-/// The finding about a process that is not seen to be the service.
-fn other(address: &str, listeners: &[Listener], holders: &[Holder], live: bool, start: &str) -> Finding {
+/// The result about a process that is not seen to be the service.
+fn other(address: &str, listeners: &[Listener], holders: &[Holder], live: bool, start: &str) -> CheckResult {
     match (holders, live) {
-        ([], true) => Finding::warn(
+        ([], true) => CheckResult::warn(
             NAME,
             format!("the service listens on {address}, but its /proc entries cannot be read: {start}"),
             format!("run this command as root, or as its user (uid {})", listeners.first().map_or(0, |it| it.uid)),
         ),
         // The check of the port names the other program.
-        _ => Finding::ok(NAME, format!("the service does not run: {start}")),
+        _ => CheckResult::ok(NAME, format!("the service does not run: {start}")),
     }
 }
 
-fn examine(process: &Process, live: bool) -> (Subject, Finding) {
-    let Some(subject) = Subject::running(process) else {
+fn examine(process: &Process, live: bool) -> (ExaminedProcess, CheckResult) {
+    let Some(examined) = ExaminedProcess::running(process) else {
         return (
-            Subject::start_here(),
-            Finding::ok(NAME, "the service has just ended: the checks are those of a start here"),
+            ExaminedProcess::start_here(),
+            CheckResult::ok(NAME, "the service has just ended: the checks are those of a start here"),
         );
     };
     let exe = process.exe().map(|exe| exe.display().to_string());
     let exe_shown = exe.as_deref().unwrap_or("a program that cannot be read");
     let pid = process.pid;
     let time = running_for(process).map(|time| format!(", for {}", duration(time))).unwrap_or_default();
-    let found = format!("{exe_shown} runs as pid {pid}, {}{time}", subject.user());
-    let finding = if !live {
+    let found = format!("{exe_shown} runs as pid {pid}, {}{time}", examined.user());
+    let result = if !live {
         let found = format!("{found}, but does not answer /health/live within {} s", LIMIT.as_secs());
-        Finding::fail(
+        CheckResult::fail(
             NAME,
             found,
             format!("see its records; if it does not recover: kill -QUIT {pid}, and start it again"),
         )
     } else if exe.is_err() {
-        let mend = format!("run this command as root, or as the user of the service ({})", subject.user());
-        Finding::warn(NAME, found, mend)
+        let remedy = format!("run this command as root, or as the user of the service ({})", examined.user());
+        CheckResult::warn(NAME, found, remedy)
     } else if exe_shown.ends_with(" (deleted)") {
-        Finding::warn(
+        CheckResult::warn(
             NAME,
             format!("{found}; the file was replaced since"),
             "restart the service, which runs the new program",
         )
     } else {
-        Finding::ok(NAME, found)
+        CheckResult::ok(NAME, found)
     };
-    (subject, finding)
+    (examined, result)
 }
 
 /// The time since the start of a process.

@@ -8,7 +8,7 @@ use cyanotype_telemetry::panic;
 
 use crate::blueprint::error::RegistryError;
 use crate::blueprint::started::BlueprintStartError;
-use crate::checks::{TooFewDescriptors, mend_address};
+use crate::checks::{TooFewDescriptors, address_remedy};
 use crate::database::DatabaseError;
 
 /// Exit status of configuration errors; a restart cannot help, so process managers must not attempt one.
@@ -57,7 +57,7 @@ pub enum StartError {
     #[error("cannot install signal handlers: {0}")]
     Signals(#[source] io::Error),
     /// A listen address cannot be bound.
-    #[error("cannot listen on {host}:{port}: {source}; {}", mend_address(section))]
+    #[error("cannot listen on {host}:{port}: {source}; {}", address_remedy(section))]
     Listen {
         /// The settings section with the address: `server` or `management`.
         section: &'static str,

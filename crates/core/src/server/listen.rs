@@ -135,8 +135,8 @@ impl StartedService<'_> {
         }
 
         log_startup(service, settings, pipeline, &api.addrs(), &management_addresses, &names, &database);
-        for finding in descriptors.finding().into_iter().chain(checks::at_start(settings)) {
-            pipeline.report(Report::service(Level::Warning, finding.line()));
+        for result in descriptors.warning().into_iter().chain(checks::at_start(settings)) {
+            pipeline.report(Report::service(Level::Warning, result.line()));
         }
         let sweeper = Sweeper::new(database.clone(), blueprints.expiring_tables(), settings.database.sweep_interval());
         let sweeper = actix_web::rt::spawn(sweeper.run());

@@ -11,14 +11,14 @@ use rustix::fs::{Access, access};
 
 /// Its rights and its entries in `/proc`.
 #[derive(Debug, Clone)]
-pub(crate) struct Subject {
+pub(crate) struct ExaminedProcess {
     /// The running service; `None` for a start by the caller.
     pub running: Option<i32>,
     pub uid: u32,
     gids: Vec<u32>,
 }
 
-impl Subject {
+impl ExaminedProcess {
     /// A start by the caller.
     pub(crate) fn start_here() -> Self {
         let own = Process::myself().and_then(|it| it.status()).ok();
