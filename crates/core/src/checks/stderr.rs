@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::fs::OFlags;
-use rustix::io::ioctl_fionread;
+use rustix::io::{Errno, ioctl_fionread};
 use rustix::pipe::fcntl_getpipe_size;
 use tokio::io::Interest;
 use tokio::net::unix::pipe::Sender;
@@ -135,17 +135,15 @@ fn check_pipe(examined: &ExaminedProcess, pipe: Option<u64>) -> CheckResult {
         .open(examined.file("fd/2"));
     let opened = match opened {
         Ok(opened) => opened,
+        // Only of a named pipe: one without a name can be opened without a reader.
+        Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => return unread(),
         Err(_) if readers.is_empty() => {
             return CheckResult::warn(NAME, "a pipe, whose reader cannot be seen", privileges(examined));
         }
         Err(_) => return CheckResult::ok(NAME, format!("a pipe, read by {names}")),
     };
     if readers.is_empty() && !has_reader(&opened) {
-        return CheckResult::fail(
-            NAME,
-            "a pipe that no process reads: every record is lost",
-            "start the process that collects the records, then restart the service",
-        );
+        return unread();
     }
     let read_by =
         if names.is_empty() { "read by a process that cannot be seen".into() } else { format!("read by {names}") };
@@ -164,6 +162,14 @@ fn check_pipe(examined: &ExaminedProcess, pipe: Option<u64>) -> CheckResult {
         NAME,
         format!("a pipe, {read_by}, which is full ({} wait): records queue, then are dropped", size(waiting)),
         "find out why the reader does not read: is it stopped, is its disk full?",
+    )
+}
+
+fn unread() -> CheckResult {
+    CheckResult::fail(
+        NAME,
+        "a pipe that no process reads: every record is lost",
+        "start the process that collects the records, then restart the service",
     )
 }
 
