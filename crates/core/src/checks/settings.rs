@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::check_result::CheckResult;
 use super::examined_process::ExaminedProcess;
-use crate::database::sqlite_file;
+use crate::database::is_relative_sqlite_file;
 use crate::settings::Settings;
 
 pub(super) const NAME: &str = "settings";
@@ -66,10 +66,9 @@ fn other_directory(settings: &Settings, examined: &ExaminedProcess) -> Option<Pa
     let theirs = examined.file("cwd").read_link().ok()?;
     let own = env::current_dir().ok().filter(|own| *own != theirs)?;
     let has_config = [&theirs, &own].iter().any(|directory| directory.join("config").is_dir());
-    let database =
-        settings.database.url.strip_prefix("sqlite://").filter(|_| sqlite_file(&settings.database.url).is_some());
-    let paths = [database, settings.sentry.spool_dir.as_deref(), settings.management.socket.as_deref()];
-    let has_relative = paths.into_iter().flatten().any(|path| Path::new(path).is_relative());
+    let paths = [settings.sentry.spool_dir.as_deref(), settings.management.socket.as_deref()];
+    let has_relative = is_relative_sqlite_file(&settings.database.url)
+        || paths.into_iter().flatten().any(|path| Path::new(path).is_relative());
     (has_config || has_relative).then_some(theirs)
 }
 

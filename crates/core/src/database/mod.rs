@@ -32,7 +32,7 @@ pub(crate) use error::outage_of;
 pub use error::{DatabaseError, DriverError, Outage};
 pub use executor::{Executor, placeholders};
 pub use handle::Database;
-pub(crate) use inspect::{EngineState, Inspection, inspect, sqlite_file};
+pub(crate) use inspect::{EngineState, Inspection, inspect, is_relative_sqlite_file, sqlite_file};
 pub(crate) use maintenance::{back_up, migrate, migration_status};
 pub(crate) use migrations::Program;
 pub use migrations::{BlueprintMigrations, MigrationInfo, MigrationState, Migrations};
