@@ -43,6 +43,7 @@ mod fleet;
 mod handler;
 mod limits;
 mod log_control;
+mod management_client;
 mod metrics;
 mod middleware;
 mod recorder;

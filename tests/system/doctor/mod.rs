@@ -2,6 +2,7 @@
 
 mod database;
 mod environment;
+mod inherited_sockets;
 mod listeners;
 mod output;
 mod sentry;

@@ -14,38 +14,50 @@ const LIMIT: Duration = Duration::from_secs(15);
 pub(super) const SLOW_AFTER: Duration = Duration::from_secs(2);
 
 /// A check that has begun.
-pub(super) struct Running {
+pub(super) struct Running<T> {
     pub name: &'static str,
     began: Instant,
-    results: Receiver<Vec<CheckResult>>,
+    outcome: Receiver<T>,
+}
+
+/// What a check returns.
+pub(super) trait Outcome: Send + 'static {
+    /// The outcome of a check that did not end by itself.
+    fn of_failure(result: CheckResult) -> Self;
+}
+
+impl Outcome for Vec<CheckResult> {
+    fn of_failure(result: CheckResult) -> Self {
+        vec![result]
+    }
 }
 
 /// Begins a check in a thread of its own.
-pub(super) fn begin(name: &'static str, check: impl FnOnce() -> Vec<CheckResult> + Send + 'static) -> Running {
-    let (sender, results) = channel();
+pub(super) fn begin<T: Outcome>(name: &'static str, check: impl FnOnce() -> T + Send + 'static) -> Running<T> {
+    let (sender, outcome) = channel();
     let work = move || {
-        let results = catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|payload| {
+        let outcome = catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|payload| {
             let found = format!("the check failed: {}", panic::description(&*payload));
-            vec![CheckResult::fail(name, found, "report this as a bug")]
+            T::of_failure(CheckResult::fail(name, found, "report this as a bug"))
         });
         // The receiver is gone after the limit.
-        let _ = sender.send(results);
+        let _ = sender.send(outcome);
     };
     // Without a thread, the sender is dropped and the check fails below.
     drop(std::thread::Builder::new().name(name.to_owned()).spawn(work));
-    Running { name, began: Instant::now(), results }
+    Running { name, began: Instant::now(), outcome }
 }
 
-impl Running {
-    /// Waits for the results; `is_slow` is called once if that takes long.
-    pub(super) fn wait(self, is_slow: impl FnOnce()) -> Vec<CheckResult> {
+impl<T: Outcome> Running<T> {
+    /// Waits for the outcome; `is_slow` is called once if that takes long.
+    pub(super) fn wait(self, is_slow: impl FnOnce()) -> T {
         let left = |limit: Duration| limit.saturating_sub(self.began.elapsed());
-        let mut received = self.results.recv_timeout(left(SLOW_AFTER));
+        let mut received = self.outcome.recv_timeout(left(SLOW_AFTER));
         if matches!(received, Err(RecvTimeoutError::Timeout)) {
             is_slow();
-            received = self.results.recv_timeout(left(LIMIT));
+            received = self.outcome.recv_timeout(left(LIMIT));
         }
-        received.unwrap_or_else(|why| vec![unfinished(self.name, why)])
+        received.unwrap_or_else(|why| T::of_failure(unfinished(self.name, why)))
     }
 }
 

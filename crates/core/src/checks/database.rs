@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::check_result::CheckResult;
 use super::clock;
 use super::examined_process::ExaminedProcess;
+use super::nearest::nearest;
 use super::units::size;
 use crate::database::{EngineState, Inspection, MigrationState, Migrations, Options, inspect};
 use crate::settings::Settings;
@@ -91,7 +92,7 @@ fn sqlite(inspection: &Inspection, examined: &ExaminedProcess) -> CheckResult {
     };
     let shown = file.display();
     let file = examined.path(file);
-    let directory = super::spool::nearest(file.parent().unwrap_or(Path::new("/")));
+    let directory = nearest(file.parent().unwrap_or(Path::new("/")));
     if !directory.is_dir() {
         let found = format!("{version}: {} is not a directory", examined.shown(&directory));
         return CheckResult::fail(NAME, found, "set database.url to a file in a directory of the service");
@@ -187,7 +188,7 @@ pub(super) fn network_file_system(file: &Path) -> Option<CheckResult> {
         (0x6573_5546, "FUSE"),
         (0x00c3_6400, "Ceph"),
     ];
-    let found = rustix::fs::statfs(super::spool::nearest(file)).ok()?;
+    let found = rustix::fs::statfs(nearest(file)).ok()?;
     let kind = u64::try_from(found.f_type).ok()?;
     let (_, name) = NETWORK.iter().find(|(magic, _)| *magic == kind)?;
     Some(CheckResult::warn(

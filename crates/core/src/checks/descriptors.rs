@@ -3,7 +3,7 @@
 use std::thread::available_parallelism;
 
 use procfs::process::{LimitValue, Process};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
 
 use super::check_result::CheckResult;
 use super::examined_process::ExaminedProcess;
@@ -11,7 +11,6 @@ use crate::database::Options;
 use crate::settings::Settings;
 
 pub(super) const NAME: &str = "descriptors";
-const REMEDY: &str = "raise it to 1024 or more (ulimit -n, LimitNOFILE= in systemd, minfds= in supervisord)";
 
 /// Descriptors for stderr, signals, the spool, the first runtime and the listeners.
 const BASE: u64 = 32;
@@ -40,17 +39,21 @@ pub(crate) struct DescriptorBudget {
     "the open file limit is {limit}, but the service needs at least {minimum} ({workers} workers, {pooled} descriptors for the \
      database)"
 )]
-pub(crate) struct TooFewDescriptors {
+pub struct TooFewDescriptors {
     /// The effective limit.
     pub limit: u64,
     /// The lowest limit with which the service starts.
     pub minimum: u64,
-    /// The lowest limit without a warning.
-    pub recommended: u64,
     /// Number of worker threads.
     pub workers: u64,
     /// Number of descriptors for the database.
     pub pooled: u64,
+}
+
+impl TooFewDescriptors {
+    /// What to do; also about a limit with which the service starts, but serves few clients.
+    pub(crate) const REMEDY: &str =
+        "raise it to 1024 or more (ulimit -n, LimitNOFILE= in systemd, minfds= in supervisord)";
 }
 
 /// The limit of the examined process, and how many of it are in use.
@@ -67,15 +70,18 @@ pub(super) fn check(settings: &Settings, examined: &ExaminedProcess) -> CheckRes
         // A start raises the soft limit to the hard one.
         None => (getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX), None),
     };
-    let (workers, pooled) = demand(settings);
-    let budget = match DescriptorBudget::share(limit, workers, pooled) {
+    let budget = match DescriptorBudget::of(limit, settings) {
         Ok(budget) => budget,
-        Err(too_few) => return CheckResult::fail(NAME, too_few.to_string(), REMEDY),
+        Err(too_few) => return CheckResult::fail(NAME, too_few.to_string(), TooFewDescriptors::REMEDY),
     };
     let used = used.map(|used| used as u64);
     if used.is_some_and(|used| used.saturating_mul(5) > limit.saturating_mul(4)) {
         let used = used.unwrap_or_default();
-        return CheckResult::warn(NAME, format!("{used} of {limit} are open: further connections wait"), REMEDY);
+        return CheckResult::warn(
+            NAME,
+            format!("{used} of {limit} are open: further connections wait"),
+            TooFewDescriptors::REMEDY,
+        );
     }
     budget.warning().unwrap_or_else(|| {
         let used = used.map(|used| format!("; {used} are open")).unwrap_or_default();
@@ -98,17 +104,11 @@ fn demand(settings: &Settings) -> (u64, u64) {
 }
 
 impl DescriptorBudget {
-    /// Raises the soft limit to the hard limit, and allocates the descriptors.
+    /// Allocates the descriptors below this limit.
     ///
     /// # Errors
     /// When the limit is too low for the service.
-    pub(crate) fn claim(settings: &Settings) -> Result<Self, TooFewDescriptors> {
-        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-        if current != maximum {
-            // Where raising is not allowed, the soft limit applies.
-            let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-        }
-        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    pub(crate) fn of(limit: u64, settings: &Settings) -> Result<Self, TooFewDescriptors> {
         let (workers, pooled) = demand(settings);
         Self::share(limit, workers, pooled)
     }
@@ -117,7 +117,7 @@ impl DescriptorBudget {
         let own = BASE + MANAGEMENT_RESERVE + PER_WORKER * workers + pooled;
         let minimum = own + MIN_CONNECTIONS;
         if limit < minimum {
-            return Err(TooFewDescriptors { limit, minimum, recommended: RECOMMENDED_LIMIT, workers, pooled });
+            return Err(TooFewDescriptors { limit, minimum, workers, pooled });
         }
         let connections = limit - own;
         let per_worker = (connections / workers.max(1)).clamp(1, MAX_CONNECTIONS_PER_WORKER);
@@ -131,7 +131,7 @@ impl DescriptorBudget {
             let found = format!(
                 "the open file limit is {limit}: at most {connections} connections are served at a time and others wait"
             );
-            CheckResult::warn(NAME, found, REMEDY)
+            CheckResult::warn(NAME, found, TooFewDescriptors::REMEDY)
         })
     }
 }

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use super::check_result::{CheckResult, Status};
 use super::examined_process::ExaminedProcess;
-use super::spool::{directory, nearest};
+use super::nearest::nearest;
+use super::spool::directory;
 use super::stderr;
 use super::units::size;
 use crate::database;

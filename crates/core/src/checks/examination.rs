@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::bounded::{self, Running};
+use super::bounded::{self, Outcome, Running};
 use super::check_result::{CheckResult, Status};
 use super::examined_process::ExaminedProcess;
 use super::{
@@ -56,7 +56,11 @@ pub(crate) struct Environment {
 pub(crate) fn examine(environment: Environment, mut progress: impl FnMut(Progress<'_>)) -> Examination {
     let Environment { settings, migrations, registry } = environment;
     let settings = Arc::new(settings);
-    let (examined, found) = find(&settings.management);
+    let finding = {
+        let settings = Arc::clone(&settings);
+        bounded::begin(process::NAME, move || find(&settings.management))
+    };
+    let (examined, found) = finding.wait(|| progress(Progress::Slow(process::NAME)));
     progress(Progress::Found(&found));
     let mut checks = vec![found];
     let pid = examined.running;
@@ -68,6 +72,12 @@ pub(crate) fn examine(environment: Environment, mut progress: impl FnMut(Progres
     }
     let status = checks.iter().map(|result| result.status).max().unwrap_or(Status::Ok);
     Examination { status, pid, checks }
+}
+
+impl Outcome for (ExaminedProcess, CheckResult) {
+    fn of_failure(result: CheckResult) -> Self {
+        (ExaminedProcess::start_here(), result)
+    }
 }
 
 fn find(management: &ManagementSettings) -> (ExaminedProcess, CheckResult) {
@@ -86,7 +96,7 @@ fn begin(
     examined: &Arc<ExaminedProcess>,
     migrations: Vec<(&'static str, Migrations)>,
     registry: Result<(), String>,
-) -> Vec<Running> {
+) -> Vec<Running<Vec<CheckResult>>> {
     let one = |name, check: fn(&Settings, &ExaminedProcess) -> CheckResult| {
         let (settings, examined) = (Arc::clone(settings), Arc::clone(examined));
         bounded::begin(name, move || vec![check(&settings, &examined)])

@@ -49,6 +49,17 @@ impl ExaminedProcess {
         }
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> i32 {
+        self.running.unwrap_or_else(|| rustix::process::getpid().as_raw_pid())
+    }
+
+    /// The inode of the socket that is its descriptor with this number.
+    pub(crate) fn socket(&self, descriptor: u32) -> Option<u64> {
+        let target = self.file(&format!("fd/{descriptor}")).read_link().ok()?;
+        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    }
+
     /// A path as it sees it: a running service may have another working directory, and its own mounts.
     pub(crate) fn path(&self, path: &Path) -> PathBuf {
         let absolute = match self.file("cwd").read_link() {

@@ -11,9 +11,9 @@ const MIN_TOKEN: usize = 32;
 
 pub(super) fn check(settings: &ManagementSettings) -> CheckResult {
     let ManagementSettings { host, port, token, .. } = settings;
-    let name = host.trim_matches(['[', ']']);
+    let host = host.as_str();
     let addresses: Vec<IpAddr> =
-        (name, *port).to_socket_addrs().map(|all| all.map(|it| it.ip()).collect()).unwrap_or_default();
+        (host, *port).to_socket_addrs().map(|all| all.map(|it| it.ip()).collect()).unwrap_or_default();
     if addresses.is_empty() {
         return CheckResult::fail(
             NAME,

@@ -3,10 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use http_body_util::Empty;
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use procfs::Current;
 use procfs::process::Process;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,6 +13,7 @@ use super::check_result::CheckResult;
 use super::examined_process::ExaminedProcess;
 use super::listening::{Holder, Listener, listeners, socket_holders};
 use super::units::duration;
+use crate::management_client;
 use crate::settings::ManagementSettings;
 
 pub(super) const NAME: &str = "process";
@@ -29,7 +26,7 @@ pub(super) async fn find(settings: &ManagementSettings) -> (ExaminedProcess, Che
     let own = program(&Path::new("/proc/self/exe").read_link().unwrap_or_default());
     let is_service = |process: &Process| process.exe().is_ok_and(|exe| program(&exe) == own);
     if let Some(stream) = connect_socket(settings).await {
-        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid()).filter(|pid| *pid != 1);
+        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
         if let Some(process) = pid.and_then(|pid| Process::new(pid).ok()).filter(is_service) {
             return examine(&process, is_live(stream).await);
         }
@@ -46,10 +43,16 @@ pub(super) async fn find(settings: &ManagementSettings) -> (ExaminedProcess, Che
     }
     let inodes: Vec<u64> = listeners.iter().map(|it| it.inode).collect();
     let holders = socket_holders(&inodes);
+    if !holders.is_empty() && holders.iter().all(Holder::is_systemd) {
+        // A connection would start the service.
+        let names = holders.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let found = format!("the service does not run; {names} listens on {address} for it: {start}");
+        return (here, CheckResult::ok(NAME, found));
+    }
     let mut processes = holders.iter().filter_map(|holder| Process::new(holder.pid).ok());
     let service = processes.find(is_service);
-    let host = reachable(&settings.host);
-    let live = match timeout(LIMIT, TcpStream::connect((host, settings.port))).await {
+    let host = settings.host.reachable();
+    let live = match timeout(LIMIT, TcpStream::connect((host.as_str(), settings.port))).await {
         Ok(Ok(stream)) => is_live(stream).await,
         _ => false,
     };
@@ -63,7 +66,7 @@ pub(super) async fn find(settings: &ManagementSettings) -> (ExaminedProcess, Che
 fn address(settings: &ManagementSettings) -> String {
     let ManagementSettings { host, port, socket, .. } = settings;
     let socket = socket.as_ref().map(|path| format!("{path} or ")).unwrap_or_default();
-    format!("{socket}{host}:{port}")
+    format!("{socket}{}", host.with_port(*port))
 }
 
 /// The result about a process that is not seen to be the service.
@@ -130,24 +133,7 @@ async fn connect_socket(settings: &ManagementSettings) -> Option<UnixStream> {
     timeout(LIMIT, UnixStream::connect(path)).await.ok()?.ok()
 }
 
-/// The address to connect to.
-fn reachable(host: &str) -> &str {
-    match host.trim_matches(['[', ']']) {
-        "0.0.0.0" => "127.0.0.1",
-        "::" => "::1",
-        host => host,
-    }
-}
-
-/// Whether the service at the other end answers `/health/live`.
+/// Whether the service at the other end answers `/health/live` in time.
 async fn is_live(stream: impl AsyncRead + AsyncWrite + Unpin) -> bool {
-    let ask = async {
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
-        let request = hyper::Request::get("/health/live").header(hyper::header::HOST, "localhost");
-        let request = request.body(Empty::<Bytes>::new()).ok()?;
-        let answer = async move { sender.send_request(request).await.ok().map(|response| response.status()) };
-        let (_, status) = tokio::join!(connection, answer);
-        status
-    };
-    timeout(LIMIT, ask).await.ok().flatten() == Some(hyper::StatusCode::OK)
+    timeout(LIMIT, management_client::is_live(stream)).await.is_ok_and(|answer| answer.unwrap_or_default())
 }

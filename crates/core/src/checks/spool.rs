@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use super::check_result::CheckResult;
 use super::examined_process::ExaminedProcess;
+use super::nearest::nearest;
 use super::units::{duration, size};
 use crate::sentry::{self, SENTRY_COMPILED_IN};
 use crate::settings::Settings;
@@ -21,11 +22,6 @@ pub(super) fn directory(settings: &Settings) -> Option<PathBuf> {
         .as_ref()
         .filter(|_| SENTRY_COMPILED_IN && settings.sentry.dsn.is_some())
         .map(PathBuf::from)
-}
-
-/// The path, or the nearest one above it that exists, from [`ExaminedProcess::path`].
-pub(super) fn nearest(path: &Path) -> PathBuf {
-    path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/")).to_owned()
 }
 
 pub(super) fn check(settings: &Settings, examined: &ExaminedProcess) -> CheckResult {

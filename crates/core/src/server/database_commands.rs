@@ -1,4 +1,4 @@
-//! The service's database: its options from the settings, and an operator's work on it.
+//! The service's database, and an operator's work on it.
 
 use std::path::Path;
 
@@ -6,24 +6,9 @@ use super::error::StartError;
 use super::service::Service;
 use crate::blueprint::registry::EnabledBlueprint;
 use crate::database::{
-    self, Backup, BackupError, BackupProgress, BlueprintMigrations, Database, DatabaseError, Migrations, Options,
-    Program,
+    self, Backup, BackupError, BackupProgress, BlueprintMigrations, Database, DatabaseError, Migrations, Program,
 };
-use crate::settings::{self, Settings};
-
-impl From<&settings::DatabaseSettings> for Options {
-    fn from(settings: &settings::DatabaseSettings) -> Self {
-        Self {
-            url: settings.url.clone(),
-            migrate: settings.migrate_at_start,
-            max_connections: settings.max_connections,
-            min_connections: settings.min_connections,
-            acquire_timeout: settings.acquire_timeout(),
-            idle_timeout: settings.idle_timeout(),
-            statement_timeout: settings.statement_timeout(),
-        }
-    }
-}
+use crate::settings::Settings;
 
 impl Service {
     /// Runs an operator's command on the database, migrated as at startup; no other part of the service runs.
