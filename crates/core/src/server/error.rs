@@ -106,8 +106,8 @@ impl StartError {
     fn status(&self) -> u8 {
         match self {
             Self::Registry(_) | Self::TooFewDescriptors(_) | Self::InheritedSocket { .. } => EX_CONFIG,
-            // A newer version has written the schema; a restart of this version cannot help.
-            Self::Database(DatabaseError::SchemaTooNew(_)) => EX_CONFIG,
+            // The schema is that of another version; a restart of this one cannot help.
+            Self::Database(DatabaseError::SchemaTooNew(_) | DatabaseError::MigrationChanged(_)) => EX_CONFIG,
             Self::Database(_)
             | Self::Blueprint { .. }
             | Self::Signals(_)
