@@ -8,6 +8,7 @@ mod backup;
 mod backup_file;
 mod inspect;
 mod open;
+mod ownership;
 mod statements;
 mod transaction;
 mod url;
