@@ -17,6 +17,7 @@ use crate::log::{self, LogCommand};
 use crate::print::{columns, print, print_error, to_json};
 use crate::redact::RedactCommand;
 use crate::sentry_test;
+use crate::signals;
 #[cfg(feature = "users")]
 use crate::users::UsersCommand;
 
@@ -234,6 +235,10 @@ impl Command {
         settings: Result<Settings, CommandError>,
         service: impl FnOnce(Settings) -> Service,
     ) -> Result<(), CommandError> {
+        // A backup has something to remove before it ends.
+        if !matches!(self, Command::Db { command: DbCommand::Backup(_) }) {
+            signals::end_first_process()?;
+        }
         let text = match self {
             // Invalid settings are one of its results.
             Command::Doctor { json } => return doctor::run(settings, service, json),

@@ -69,9 +69,9 @@ pub use cyanotype_telemetry::{
     keep_request, scope, spawn, write_to_stderr,
 };
 pub use database::{
-    Backup, BackupError, BackupProgress, BlueprintMigrations, Database, DatabaseError, DriverError, Executor,
-    ExpiringTable, FromRow, FromSql, MigrationInfo, MigrationState, Migrations, Outage, Row, ToSql, Transaction,
-    placeholders,
+    Backup, BackupError, BackupProgress, BackupStop, BlueprintMigrations, Database, DatabaseError, DriverError,
+    Executor, ExpiringTable, FromRow, FromSql, MigrationInfo, MigrationState, Migrations, Outage, Row, ToSql,
+    Transaction, placeholders,
 };
 pub use explain_output::{ExplainOutput, Features};
 pub use handler::problem::{FieldError, PROBLEM_JSON, Problem, Result};

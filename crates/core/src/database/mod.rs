@@ -39,7 +39,7 @@ pub use migrations::{BlueprintMigrations, MigrationInfo, MigrationState, Migrati
 pub(crate) use open_transactions::OpenTransaction;
 pub(crate) use options::Options;
 pub use row::{FromRow, Row};
-pub use sqlite::{Backup, BackupError, BackupProgress};
+pub use sqlite::{Backup, BackupError, BackupProgress, BackupStop};
 pub use sweeper::ExpiringTable;
 pub(crate) use sweeper::Sweeper;
 pub use transaction::Transaction;

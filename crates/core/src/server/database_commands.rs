@@ -6,7 +6,8 @@ use super::error::StartError;
 use super::service::Service;
 use crate::blueprint::registry::EnabledBlueprint;
 use crate::database::{
-    self, Backup, BackupError, BackupProgress, BlueprintMigrations, Database, DatabaseError, Migrations, Program,
+    self, Backup, BackupError, BackupProgress, BackupStop, BlueprintMigrations, Database, DatabaseError, Migrations,
+    Program,
 };
 use crate::settings::Settings;
 
@@ -52,16 +53,18 @@ impl Service {
     }
 
     /// Writes a copy of the SQLite database to a new file (mode 0600), while services use it: a consistent state of the time of
-    /// the call, synced to disk and checked. Blocks; `progress` is called after each mebibyte.
+    /// the call, synced to disk and checked. Blocks until it is complete or stopped; `progress` is called after each mebibyte.
     ///
     /// # Errors
-    /// When the database is PostgreSQL or cannot be read, when the file exists or cannot be written, or when the copy is damaged.
+    /// When the database is PostgreSQL or cannot be read, when the file exists or cannot be written, when the copy is damaged, or
+    /// when the backup is stopped.
     pub fn back_up_database(
         &self,
         file: &Path,
+        stop: &BackupStop,
         mut progress: impl FnMut(BackupProgress),
     ) -> Result<Backup, BackupError> {
-        database::back_up(&self.settings.database.url, file, &mut progress)
+        database::back_up(&self.settings.database.url, file, stop, &mut progress)
     }
 
     fn program_version(&self) -> Program {

@@ -6,6 +6,7 @@
 
 mod backup;
 mod backup_file;
+mod backup_stop;
 mod inspect;
 mod open;
 mod ownership;
@@ -31,6 +32,7 @@ use super::value::ToSql;
 
 pub(super) use backup::back_up;
 pub use backup::{Backup, BackupError, BackupProgress};
+pub use backup_stop::BackupStop;
 use statements::{StatementFailure, Writer, changes, is_busy, rows, rows_if_readonly, statement_error};
 pub(super) use transaction::SqliteTransaction;
 use url::Location;
