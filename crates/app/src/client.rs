@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cyanotype::settings::Settings;
+use cyanotype::settings::{ListenHost, Settings};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -27,15 +27,14 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, PartialEq)]
 pub(crate) enum Endpoint {
     Socket(PathBuf),
-    Tcp { host: String, port: u16 },
+    Tcp { host: ListenHost, port: u16 },
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(path) => write!(f, "the socket {}", path.display()),
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "http://[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "http://{host}:{port}"),
+            Self::Tcp { host, port } => write!(f, "http://{}", host.with_port(*port)),
         }
     }
 }
@@ -59,19 +58,13 @@ impl Endpoint {
 
     fn tcp(settings: &Settings) -> Result<Self, CommandError> {
         let management = &settings.management;
-        let host = match management.host.as_str() {
-            // The listener accepts connections on all addresses, including the loopback address.
-            "0.0.0.0" => "127.0.0.1",
-            "::" | "[::]" => "::1",
-            host => host.trim_start_matches('[').trim_end_matches(']'),
-        };
         match management.port {
             0 => Err(CommandError::BadConfiguration(
                 "management.port is 0, so the service chose a free port that this command cannot determine; set a port or \
                  management.socket"
                     .into(),
             )),
-            port => Ok(Self::Tcp { host: host.to_owned(), port }),
+            port => Ok(Self::Tcp { host: management.host.reachable(), port }),
         }
     }
 
@@ -262,7 +255,9 @@ mod tests {
         assert_eq!(endpoint(&[]).as_deref(), Ok("http://127.0.0.1:8081"));
         let everywhere = [("management.host", "0.0.0.0"), ("management.port", "9000")];
         assert_eq!(endpoint(&everywhere).as_deref(), Ok("http://127.0.0.1:9000"));
-        assert_eq!(endpoint(&[("management.host", "::")]).as_deref(), Ok("http://[::1]:8081"));
+        for host in ["::", "[::]", "[::1]"] {
+            assert_eq!(endpoint(&[("management.host", host)]).as_deref(), Ok("http://[::1]:8081"));
+        }
         assert_eq!(endpoint(&[("management.socket", "/nonexistent/app.sock")]).as_deref(), Ok("http://127.0.0.1:8081"));
         assert_eq!(endpoint(&[("management.port", "0")]), Err(()));
         let socket = Loader::new("/nonexistent").flag("management.socket", "/nonexistent/app.sock", "--set");

@@ -17,6 +17,7 @@ use crate::log::{self, LogCommand};
 use crate::print::{columns, print, print_error, to_json};
 use crate::redact::RedactCommand;
 use crate::sentry_test;
+use crate::signals;
 #[cfg(feature = "users")]
 use crate::users::UsersCommand;
 
@@ -154,10 +155,8 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
     };
     let settings = command.flags.load(command.log_command());
     let outcome = match command.command {
-        // Invalid settings are one of its findings.
-        Some(Command::Doctor { json }) => doctor::run(settings, service, json).map(|()| ExitCode::SUCCESS),
         None => settings.map(|settings| cyanotype::serve(&settings, service)),
-        Some(command) => settings.and_then(|settings| command.run(settings, service)).map(|()| ExitCode::SUCCESS),
+        Some(command) => command.run(settings, service).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
         Ok(code) => code,
@@ -231,33 +230,45 @@ impl Flags {
 }
 
 impl Command {
-    fn run(self, settings: Settings, service: impl FnOnce(Settings) -> Service) -> Result<(), CommandError> {
+    fn run(
+        self,
+        settings: Result<Settings, CommandError>,
+        service: impl FnOnce(Settings) -> Service,
+    ) -> Result<(), CommandError> {
+        // A backup has something to remove before it ends.
+        if !matches!(self, Command::Db { command: DbCommand::Backup(_) }) {
+            signals::end_first_process()?;
+        }
         let text = match self {
-            Command::Routes { json } => routes(&service(settings), json)?,
-            Command::Openapi => openapi(&service(settings))?,
-            Command::Config { check: true, .. } => {
-                // Runs the checks of the start, too.
-                let warnings = settings.warnings.clone();
-                let service = service(settings);
-                service.check().map_err(|error| CommandError::BadConfiguration(error.to_string()))?;
-                let warnings: String = warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
-                format!("{warnings}configuration OK")
-            }
-            Command::Config { reference: true, .. } => reference(&service(settings)),
-            Command::Config { json, .. } => config(&service(settings), json)?,
-            // It also runs without settings.
-            Command::Doctor { json } => return doctor::run(Ok(settings), service, json),
-            Command::Log { command } => return (*command).run(settings, service),
-            Command::Redact { command } => return command.run(&settings),
-            Command::Health(health) => return health.run(&settings),
-            Command::Db { command } => return command.run(&service(settings)),
-            Command::Sentry { command: SentryCommand::Test { json } } => sentry_test::run(&service(settings), json)?,
+            // Invalid settings are one of its results.
+            Command::Doctor { json } => return doctor::run(settings, service, json),
+            Command::Routes { json } => routes(&service(settings?), json)?,
+            Command::Openapi => openapi(&service(settings?))?,
+            Command::Config { check: true, .. } => check_config(settings?, service)?,
+            Command::Config { reference: true, .. } => reference(&service(settings?)),
+            Command::Config { json, .. } => config(&service(settings?), json)?,
+            Command::Log { command } => return (*command).run(settings?, service),
+            Command::Redact { command } => return command.run(&settings?),
+            Command::Health(health) => return health.run(&settings?),
+            Command::Db { command } => return command.run(&service(settings?)),
+            Command::Sentry { command: SentryCommand::Test { json } } => sentry_test::run(&service(settings?), json)?,
             #[cfg(feature = "users")]
-            Command::Users { command } => command.run(&service(settings))?,
-            Command::Generated(command) => command.run(Cli::command())?,
+            Command::Users { command } => command.run(&service(settings?))?,
+            Command::Generated(command) => {
+                settings?;
+                command.run(Cli::command())?
+            }
         };
         print(&text)
     }
+}
+
+/// Checks the settings as a start does.
+fn check_config(settings: Settings, service: impl FnOnce(Settings) -> Service) -> Result<String, CommandError> {
+    let warnings = settings.warnings.clone();
+    service(settings).check().map_err(|error| CommandError::BadConfiguration(error.to_string()))?;
+    let warnings: String = warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+    Ok(format!("{warnings}configuration OK"))
 }
 
 fn routes(service: &Service, json: bool) -> Result<String, CommandError> {

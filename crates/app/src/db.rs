@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use cyanotype::{Backup, BackupError, BackupProgress, BlueprintMigrations, MigrationInfo, MigrationState, Service};
+use cyanotype::{
+    Backup, BackupError, BackupProgress, BackupStop, BlueprintMigrations, MigrationInfo, MigrationState, Service,
+};
 use serde_json::json;
 
 use crate::error::CommandError;
 use crate::print::{columns, print, print_progress, to_json};
+use crate::signals;
 
 /// Time after which progress is printed, and interval between two lines of it.
 const PROGRESS_AFTER: Duration = Duration::from_secs(2);
@@ -19,7 +22,8 @@ pub(crate) enum DbCommand {
     ///
     /// Runs those of all enabled blueprints, whatever database.migrate_at_start is, while services use the database or not. Of
     /// several processes one migrates, and the others wait. Exit status: 0 the schema is current, 69 the database is unavailable
-    /// or a migration failed, 78 a newer version of the program wrote the schema, or invalid configuration.
+    /// or a migration failed, 78 a newer version of the program wrote the schema, a migration was changed after it had run, or
+    /// invalid configuration.
     Migrate {
         /// Print JSON
         #[arg(long)]
@@ -37,8 +41,9 @@ pub(crate) enum DbCommand {
     /// Copy the SQLite database to a new file, while services use it
     ///
     /// The copy has the state of one moment, mode 0600, and is synced and checked. An existing file is never replaced. Exit status:
-    /// 0 the backup is complete, 1 it could not be written (nothing of it remains), 69 the database cannot be read, 78 the database
-    /// is PostgreSQL (use pg_dump), or invalid configuration.
+    /// 0 the backup is complete, 1 it could not be written, or SIGTERM or SIGINT stopped it (nothing of it remains), 69 the database
+    /// cannot be read, 78 the database is PostgreSQL (use pg_dump), or invalid configuration. A command that SIGKILL ends leaves
+    /// FILE.unfinished, which the next backup to FILE replaces.
     Backup(BackupTo),
 }
 
@@ -102,8 +107,11 @@ fn table(blueprints: &[BlueprintMigrations]) -> String {
 
 impl BackupTo {
     fn run(&self, service: &Service) -> Result<(), CommandError> {
+        let stop = BackupStop::default();
+        let stopping = stop.clone();
+        signals::on_stop(move |_| stopping.stop())?;
         let mut progress = Progress::default();
-        let finished = service.back_up_database(&self.file, |it| {
+        let finished = service.back_up_database(&self.file, &stop, |it| {
             if let Some(line) = progress.line(it, Instant::now()) {
                 print_progress(&line);
             }

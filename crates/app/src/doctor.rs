@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stdout};
 
 use cyanotype::Service;
-use cyanotype::checks::{CHECKS, Examination, Finding, Progress, Status};
+use cyanotype::checks::{CHECKS, CheckResult, Examination, Progress, Status};
 use cyanotype::settings::{Color, Settings};
 use rustix::termios::tcgetwinsize;
 
@@ -13,7 +13,7 @@ use crate::print::{print, print_progress, to_json};
 /// The minimum width of the text beside the names, in columns.
 const MIN_TEXT: usize = 30;
 
-/// Examines the service. Invalid settings are a finding, too.
+/// Examines the service. Invalid settings are a result, too.
 pub(crate) fn run(
     settings: Result<Settings, CommandError>,
     service: impl FnOnce(Settings) -> Service,
@@ -25,8 +25,8 @@ pub(crate) fn run(
     let mut show = |progress: Progress<'_>| match progress {
         Progress::Slow(check) => print_progress(&format!("still checking: {check}")),
         Progress::Found(_) if json => {}
-        Progress::Found(finding) => {
-            let line = print(&layout.show(finding));
+        Progress::Found(result) => {
+            let line = print(&layout.show(result));
             if printed.is_ok() {
                 printed = line;
             }
@@ -36,7 +36,7 @@ pub(crate) fn run(
         Ok(settings) => service(settings).examine(&mut show),
         Err(CommandError::BadConfiguration(reason)) => {
             let examination = Examination::of_invalid_settings(&reason);
-            examination.checks.iter().for_each(|finding| show(Progress::Found(finding)));
+            examination.checks.iter().for_each(|result| show(Progress::Found(result)));
             examination
         }
         Err(other) => return Err(other),
@@ -48,7 +48,7 @@ pub(crate) fn run(
     if examination.status == Status::Fail { Err(CommandError::Negative) } else { Ok(()) }
 }
 
-/// How findings are shown.
+/// How results are shown.
 struct Layout {
     has_color: bool,
     /// Columns of the terminal; `None` elsewhere, where lines are not wrapped.
@@ -64,21 +64,21 @@ impl Layout {
     }
 
     /// Status and name, then what was found, then what to do.
-    fn show(&self, finding: &Finding) -> String {
+    fn show(&self, result: &CheckResult) -> String {
         let names = CHECKS.iter().map(|check| check.name.len()).max().unwrap_or_default();
         let indent = 4 + 2 + names + 2;
         let width = self.width.map(|width| width.saturating_sub(indent).max(MIN_TEXT));
-        let mut lines: Vec<String> = finding.found.lines().flat_map(|line| wrap(line, width)).collect();
-        lines.extend(finding.mend.iter().flat_map(|mend| wrap(&format!("→ {mend}"), width)));
-        let status = format!("{:<4}", finding.status);
-        let status = match finding.status {
+        let mut lines: Vec<String> = result.found.lines().flat_map(|line| wrap(line, width)).collect();
+        lines.extend(result.remedy.iter().flat_map(|remedy| wrap(&format!("→ {remedy}"), width)));
+        let status = format!("{:<4}", result.status);
+        let status = match result.status {
             _ if !self.has_color => status,
             Status::Ok => format!("\x1b[32m{status}\x1b[0m"),
             Status::Warn => format!("\x1b[33m{status}\x1b[0m"),
             Status::Fail => format!("\x1b[1;31m{status}\x1b[0m"),
         };
         let separator = format!("\n{}", " ".repeat(indent));
-        format!("{status}  {:<names$}  {}", finding.check, lines.join(&separator))
+        format!("{status}  {:<names$}  {}", result.check, lines.join(&separator))
     }
 }
 
@@ -104,14 +104,14 @@ fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn finding() -> Finding {
-        let (found, mend) = ("less than it needs\nand no more".to_owned(), Some("free some of the space".to_owned()));
-        Finding { check: "disk", status: Status::Warn, found, mend }
+    fn result() -> CheckResult {
+        let (found, remedy) = ("less than it needs\nand no more".to_owned(), Some("free some of the space".to_owned()));
+        CheckResult { check: "disk", status: Status::Warn, found, remedy }
     }
 
     #[test]
     fn elsewhere_than_on_a_terminal_lines_are_not_wrapped() {
-        let shown = Layout { has_color: false, width: None }.show(&finding());
+        let shown = Layout { has_color: false, width: None }.show(&result());
         let indent = " ".repeat(25);
         assert_eq!(
             shown,
@@ -125,7 +125,7 @@ mod tests {
     fn a_terminal_wraps_between_words_and_has_colours() {
         let text = "one two three four five six seven eight nine ten";
         assert_eq!(wrap(text, Some(20)), ["one two three four", "five six seven eight", "nine ten"]);
-        let shown = Layout { has_color: true, width: Some(40) }.show(&finding());
+        let shown = Layout { has_color: true, width: Some(40) }.show(&result());
         assert!(shown.starts_with("\x1b[33mWARN\x1b[0m  disk"), "{shown}");
         assert!(shown.lines().all(|line| line.chars().count() <= 64), "{shown}");
     }

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use cyanotype::settings::Settings;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use crate::client::Client;
 use crate::error::CommandError;
@@ -46,16 +46,17 @@ impl Health {
 type Response = Result<(hyper::StatusCode, Value), String>;
 
 fn as_json(check: &str, healthy: bool, response: Response) -> String {
-    let mut answer = json!({"check": check, "healthy": healthy});
-    match response {
-        Ok((status, Value::Object(body))) => {
-            answer["http_status"] = status.as_u16().into();
-            body.into_iter().for_each(|(key, value)| answer[key] = value);
-        }
-        Ok((status, _)) => answer["http_status"] = status.as_u16().into(),
-        Err(reason) => answer["error"] = reason.into(),
-    }
-    answer.to_string()
+    let (mut answer, own_key, own_value) = match response {
+        Ok((status, Value::Object(body))) => (body, "http_status", status.as_u16().into()),
+        Ok((status, _)) => (Map::new(), "http_status", status.as_u16().into()),
+        Err(reason) => (Map::new(), "error", reason.into()),
+    };
+    // Last: a key of the service must not replace one of the command.
+    answer.extend(
+        [("check", check.into()), ("healthy", healthy.into()), (own_key, own_value)]
+            .map(|(key, value)| (key.to_owned(), value)),
+    );
+    Value::Object(answer).to_string()
 }
 
 fn line(check: &str, healthy: bool, response: Response) -> String {
@@ -80,6 +81,8 @@ fn reason(body: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn answered(status: u16, body: Value) -> Response {
@@ -98,6 +101,9 @@ mod tests {
         let json = parsed(answered(503, body));
         assert_eq!((&json["healthy"], &json["http_status"]), (&json!(false), &json!(503)));
         assert_eq!(json["blueprints"]["orders"], "not ready");
+        let confusing = json!({"check": "all", "healthy": true, "http_status": 200, "status": "stopping"});
+        let expected = json!({"check": "ready", "healthy": false, "http_status": 503, "status": "stopping"});
+        assert_eq!(parsed(answered(503, confusing)), expected, "the command's own keys are its own");
         assert_eq!(parsed(Err("x".into())), json!({"check": "ready", "healthy": false, "error": "x"}));
     }
 }

@@ -16,6 +16,7 @@ mod operator;
 mod print;
 mod redact;
 mod sentry_test;
+mod signals;
 #[cfg(feature = "users")]
 mod users;
 

@@ -44,6 +44,7 @@ mod handler;
 mod health;
 mod limits;
 mod log_control;
+mod management_client;
 mod metrics;
 mod middleware;
 mod recorder;
@@ -69,9 +70,9 @@ pub use cyanotype_telemetry::{
     keep_request, scope, spawn, write_to_stderr,
 };
 pub use database::{
-    Backup, BackupError, BackupProgress, BlueprintMigrations, Database, DatabaseError, DriverError, Executor,
-    ExpiringTable, FromRow, FromSql, MigrationInfo, MigrationState, Migrations, Outage, Row, ToSql, Transaction,
-    placeholders,
+    Backup, BackupError, BackupProgress, BackupStop, BlueprintMigrations, Database, DatabaseError, DriverError,
+    Executor, ExpiringTable, FromRow, FromSql, MigrationInfo, MigrationState, Migrations, Outage, Row, ToSql,
+    Transaction, placeholders,
 };
 pub use explain_output::{ExplainOutput, Features};
 pub use handler::problem::{FieldError, PROBLEM_JSON, Problem, Result};

@@ -86,7 +86,7 @@ pub(crate) struct Connection {
     /// What was found, without the key.
     pub found: String,
     /// What to do; `None` if nothing.
-    pub mend: Option<String>,
+    pub remedy: Option<String>,
     /// Whether Sentry would accept an event.
     pub works: bool,
 }
@@ -94,16 +94,16 @@ pub(crate) struct Connection {
 /// Checks name, connection, TLS and key of the DSN; no event is stored.
 #[cfg(feature = "sentry")]
 pub(crate) fn check_connection(settings: &Settings) -> Connection {
-    let cyanotype_sentry::ConnectionCheck { found, mend, works } =
+    let cyanotype_sentry::ConnectionCheck { found, remedy, works } =
         cyanotype_sentry::check_connection(&settings.telemetry());
-    Connection { found, mend, works }
+    Connection { found, remedy, works }
 }
 
 /// Fails, because this build has no Sentry sink.
 #[cfg(not(feature = "sentry"))]
 pub(crate) fn check_connection(_: &Settings) -> Connection {
-    let mend = Some("build it with the feature `sentry`".into());
-    Connection { found: "this build has no Sentry sink".into(), mend, works: false }
+    let remedy = Some("build it with the feature `sentry`".into());
+    Connection { found: "this build has no Sentry sink".into(), remedy, works: false }
 }
 
 /// The events in a spool.

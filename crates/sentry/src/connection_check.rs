@@ -28,7 +28,7 @@ pub struct ConnectionCheck {
     /// What was found, without the key.
     pub found: String,
     /// What to do; `None` if nothing.
-    pub mend: Option<String>,
+    pub remedy: Option<String>,
     /// Whether Sentry would accept an event.
     pub works: bool,
 }
@@ -36,7 +36,7 @@ pub struct ConnectionCheck {
 /// Checks name, connection, TLS and key of the DSN. It takes at most five seconds.
 #[must_use]
 pub fn check_connection(settings: &Settings) -> ConnectionCheck {
-    let failed = |found: String, mend: &str| ConnectionCheck { found, mend: Some(mend.into()), works: false };
+    let failed = |found: String, remedy: &str| ConnectionCheck { found, remedy: Some(remedy.into()), works: false };
     let options = options(settings, Gate::default()).map(sentry::apply_defaults);
     let Some((dsn, user_agent)) = options.and_then(|options| Some((options.dsn.clone()?, options.user_agent))) else {
         return failed("sentry.dsn is not a valid DSN".into(), "set SENTRY_DSN to https://KEY@HOST/PROJECT");
@@ -53,22 +53,22 @@ pub fn check_connection(settings: &Settings) -> ConnectionCheck {
         Ok(response) => {
             let date = response.headers().get("date").and_then(|date| date.to_str().ok());
             let mut check = answered(&dsn, &target, response.status().as_u16());
-            if let Some(offset) = date.and_then(offset).filter(|_| check.mend.is_none()) {
+            if let Some(offset) = date.and_then(offset).filter(|_| check.remedy.is_none()) {
                 let direction = if offset.is_negative() { "behind" } else { "ahead" };
                 let away = Duration::from_secs(offset.unsigned_abs().as_secs()).as_secs();
                 check.found = format!("{}; Sentry's clock is {away} s {direction}", check.found);
-                check.mend = Some("synchronize the clock of this machine: Sentry shows events at other times".into());
+                check.remedy = Some("synchronize the clock of this machine: Sentry shows events at other times".into());
             }
             check
         }
         Err(error) => {
-            let mend = mend(&error, dsn.scheme());
-            failed(format!("{target}: {error}"), mend)
+            let remedy = remedy(&error, dsn.scheme());
+            failed(format!("{target}: {error}"), remedy)
         }
     };
     if !problems.is_empty() {
         check.found = format!("{}; {}", check.found, problems.join("; "));
-        check.mend.get_or_insert_with(|| "correct the variable or the file".into());
+        check.remedy.get_or_insert_with(|| "correct the variable or the file".into());
     }
     check
 }
@@ -89,7 +89,7 @@ fn offset(date: &str) -> Option<SignedDuration> {
 fn answered(dsn: &Dsn, target: &str, status: u16) -> ConnectionCheck {
     let project = dsn.project_id();
     let tls = if dsn.scheme() == Scheme::Https { "TLS is trusted, " } else { "" };
-    let (found, mend, works) = match status {
+    let (found, remedy, works) = match status {
         200..=299 => (format!("{target}: {tls}the key of project {project} is accepted"), None, true),
         429 => {
             let found = format!("{target}: {tls}the project is over its limit (429)");
@@ -112,10 +112,10 @@ fn answered(dsn: &Dsn, target: &str, status: u16) -> ConnectionCheck {
             (found, Some("check that the host of the DSN is Sentry"), false)
         }
     };
-    ConnectionCheck { found, mend: mend.map(str::to_owned), works }
+    ConnectionCheck { found, remedy: remedy.map(str::to_owned), works }
 }
 
-fn mend(error: &ureq::Error, scheme: Scheme) -> &'static str {
+fn remedy(error: &ureq::Error, scheme: Scheme) -> &'static str {
     match error {
         ureq::Error::HostNotFound => "check the host of the DSN, and the name servers (getent hosts HOST)",
         ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn each_status_has_a_remedy_unless_the_key_is_accepted() {
         let dsn: Dsn = "https://k3y@sentry.example/7".parse().expect("a DSN");
-        for (status, works, mends) in [
+        for (status, works, has_remedy) in [
             (200, true, false),
             (429, true, true),
             (401, false, true),
@@ -160,7 +160,7 @@ mod tests {
             (301, false, true),
         ] {
             let check = answered(&dsn, &target(&dsn), status);
-            assert_eq!((check.works, check.mend.is_some()), (works, mends), "{status}");
+            assert_eq!((check.works, check.remedy.is_some()), (works, has_remedy), "{status}");
             assert!(!check.found.contains("k3y"));
         }
     }

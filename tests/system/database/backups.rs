@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,6 +16,8 @@ use system_tests::sql::DirectConnection;
 use system_tests::{binaries, wait};
 
 use crate::api::{Engine, member, start, text};
+
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn backup(service: &Running, file: &Path) -> Service {
     service.sibling().arg("db").arg("backup").arg(file)
@@ -92,26 +94,37 @@ fn a_backup_under_load_has_each_acknowledged_order() {
     restored.stop();
 }
 
+/// Fills the database, so that a backup takes a while: at most 200 MiB are copied in a second.
+fn fill(app: &Running, mebibytes: u32) -> DirectConnection {
+    let mut database = DirectConnection::open(&format!("sqlite://{}", app.scratch().join("app.db").display()));
+    database.run(&format!(
+        "CREATE TABLE ballast (bytes BLOB);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {mebibytes})
+         INSERT INTO ballast SELECT zeroblob(1 << 20) FROM n"
+    ));
+    database
+}
+
+fn unfinished(file: &Path) -> PathBuf {
+    file.with_extension("db.unfinished")
+}
+
+fn wait_begun(file: &Path) {
+    wait::until("the copy to have begun", Duration::from_secs(30), || {
+        (fs::metadata(unfinished(file)).ok()?.len() > 1 << 20).then_some(())
+    });
+}
+
 #[test]
 fn a_backup_has_the_state_of_its_beginning() {
     let app = start(Engine::Sqlite.single_process());
     member(&app, "ada");
-    // 100 MiB: the copy takes half a second at least.
-    let url = format!("sqlite://{}", app.scratch().join("app.db").display());
-    let mut database = DirectConnection::open(&url);
-    database.run(
-        "CREATE TABLE ballast (bytes BLOB);
-         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
-         INSERT INTO ballast SELECT zeroblob(1 << 20) FROM n",
-    );
+    let mut database = fill(&app, 100);
     let target = Scratch::new("backup");
     let file = target.join("backup.db");
     let command = backup(&app, &file);
     let running = thread::spawn(move || command.run());
-    wait::until("the copy to have begun", Duration::from_secs(30), || {
-        let name = names(target.path()).into_iter().find(|name| name.contains(".unfinished-"))?;
-        (fs::metadata(target.join(&name)).ok()?.len() > 1 << 20).then_some(())
-    });
+    wait_begun(&file);
     // A write after the beginning neither waits, nor is it in the copy, nor does the copy begin again.
     database.run("UPDATE users SET name = 'Countess'");
     assert!(!file.exists(), "the copy is not finished yet");
@@ -119,6 +132,45 @@ fn a_backup_has_the_state_of_its_beginning() {
     assert_eq!((written.code(), &*written.stderr), (Some(0), ""));
     let copy = DirectConnection::open(&format!("sqlite://{}", file.display())).texts("SELECT name FROM users");
     assert_eq!((copy, database.texts("SELECT name FROM users")), (vec!["ada".to_owned()], vec!["Countess".to_owned()]));
+}
+
+#[test]
+fn a_stopped_backup_leaves_nothing_behind() {
+    let app = start(Engine::Sqlite.single_process());
+    drop(fill(&app, 200));
+    let target = Scratch::new("backup");
+    let file = target.join("backup.db");
+    for signal in ["TERM", "INT"] {
+        let mut command = backup(&app, &file).spawn_starting();
+        wait_begun(&file);
+        command.signal(signal);
+        assert_eq!(command.wait_exit(LIMIT).code(), Some(1), "{}", command.stderr());
+        assert!(command.stderr().contains("the backup was stopped: nothing of it remains"), "{}", command.stderr());
+        assert_eq!(names(target.path()), [""; 0], "{signal}");
+    }
+}
+
+#[test]
+fn the_file_of_a_killed_backup_is_replaced_and_one_in_use_is_not() {
+    let app = start(Engine::Sqlite.single_process());
+    drop(fill(&app, 200));
+    let target = Scratch::new("backup");
+    let file = target.join("backup.db");
+    let mut command = backup(&app, &file).spawn_starting();
+    wait_begun(&file);
+    command.signal("KILL");
+    command.wait_exit(LIMIT);
+    assert_eq!(names(target.path()), ["backup.db.unfinished"]);
+    let other = File::options().write(true).open(unfinished(&file)).expect("it is there");
+    other.lock().expect("no process has it");
+    let refused = backup(&app, &file).run();
+    assert_eq!(refused.code(), Some(1));
+    assert!(refused.stderr.contains("another process writes"), "{}", refused.stderr);
+    assert_eq!(names(target.path()), ["backup.db.unfinished"]);
+    drop(other);
+    let replaced = backup(&app, &file).run();
+    assert_eq!((replaced.code(), &*replaced.stderr), (Some(0), ""));
+    assert_eq!(names(target.path()), ["backup.db"]);
 }
 
 #[test]
@@ -144,7 +196,7 @@ fn a_target_that_cannot_be_written_is_named_and_left_as_it_was() {
     let below_a_file = refusal(&existing.join("backup.db"));
     assert!(below_a_file.contains("Not a directory"), "{below_a_file}");
     let proc = refusal(Path::new("/proc/backup.db"));
-    assert!(proc.contains("cannot write the backup: /proc/backup.db.unfinished-"), "{proc}");
+    assert!(proc.contains("cannot write the backup: /proc/backup.db.unfinished: "), "{proc}");
     assert_eq!(names(target.path()), ["existing.db", "link.db"]);
 }
 
@@ -177,7 +229,7 @@ fn other_databases_are_refused_with_what_to_do() {
     let (code, stderr) = run("postgres://ada:hunter2@127.0.0.1:1/shop");
     assert_eq!(code, Some(78));
     assert!(
-        stderr.contains("pg_dump --format=custom --file=") && stderr.contains("--dbname=postgres://127.0.0.1:1/shop")
+        stderr.contains("pg_dump --format=custom --file='") && stderr.contains("--dbname='postgres://127.0.0.1:1/shop'")
     );
     assert!(!stderr.contains("hunter2"), "{stderr}");
     let (code, stderr) = run("sqlite::memory:");

@@ -34,6 +34,20 @@ fn an_address_of_another_machine_cannot_be_used() {
 }
 
 #[test]
+fn an_ipv6_address_may_have_brackets() {
+    let setup = Setup::new().env("APP__SERVER__HOST", "[::1]");
+    let address = format!("[::1]:{}", setup.get("APP__SERVER__PORT"));
+    setup.doctor().has("api-port", "OK", &[&address, "is free"]);
+    let service = setup.start();
+    let started = service.wait_record("the start", |record| record["address"].is_string());
+    assert_eq!(started["address"], address);
+    setup.doctor().has("api-port", "OK", &[&address, "is held by the running service"]);
+    let taken = setup.service().env("APP__MANAGEMENT__PORT", system_tests::ports::free().to_string()).run();
+    assert_eq!(taken.code(), Some(69));
+    assert!(taken.stderr.contains(&format!("cannot listen on {address}: ")), "{}", taken.stderr);
+}
+
+#[test]
 fn a_service_that_listens_elsewhere_is_a_failure() {
     let setup = Setup::new();
     let _service = setup.start();

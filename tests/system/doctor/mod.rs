@@ -2,6 +2,7 @@
 
 mod database;
 mod environment;
+mod inherited_sockets;
 mod listeners;
 mod output;
 mod sentry;
@@ -103,7 +104,7 @@ impl Report {
         assert_eq!(line["status"], status, "{line}");
         let found = line["found"].as_str().expect("found is text");
         parts.iter().for_each(|part| assert!(found.contains(part), "{part:?} is not in {line}"));
-        assert_eq!(line["mend"].is_string(), status != "OK", "{line}");
+        assert_eq!(line["remedy"].is_string(), status != "OK", "{line}");
         let is_failed = self.json["checks"].as_array().into_iter().flatten().any(|line| line["status"] == "FAIL");
         assert_eq!(self.code, Some(i32::from(is_failed)), "{:#}", self.json);
         self

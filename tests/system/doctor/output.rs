@@ -114,6 +114,17 @@ fn another_working_directory_is_a_warning_where_it_matters() {
 }
 
 #[test]
+fn a_relative_database_is_another_one_in_another_directory() {
+    for url in ["sqlite:data.db", "sqlite://data.db"] {
+        let setup = Setup::new().env("APP__DATABASE__URL", url);
+        let _service = setup.start();
+        let elsewhere = Scratch::new("elsewhere");
+        let output = setup.service().dir(elsewhere.path()).arg("doctor").arg("--json").run();
+        Report::of(&output).has("settings", "WARN", &["was started in "]);
+    }
+}
+
+#[test]
 fn a_service_that_does_not_answer_is_a_failure() {
     let setup = Setup::new();
     let service = setup.start();

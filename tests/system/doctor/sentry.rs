@@ -80,8 +80,8 @@ fn an_authority_is_trusted_or_not() {
     let setup = with(&format!("https://k3y@localhost:{}/1", sentry.port()));
     let report = setup.doctor();
     has(&report, "FAIL", &["https://localhost", "certificate"]);
-    let mend = report.json["checks"].to_string();
-    assert!(mend.contains("set sentry.ca_file"), "{mend}");
+    let remedy = report.json["checks"].to_string();
+    assert!(remedy.contains("set sentry.ca_file"), "{remedy}");
     let file = setup.scratch().join("ca.pem");
     scratch::write(&file, authority.pem());
     let setup = setup.env("APP__SENTRY__CA_FILE", &file);

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, PipeWriter, Write, pipe};
 use std::os::fd::OwnedFd;
+use std::process::Command;
 
 use system_tests::peers::supervisor::Supervisor;
 use system_tests::peers::supervisor_conf::{Program, conf};
@@ -24,6 +25,21 @@ fn a_pipe_has_a_reader_or_none() {
     let own = format!("(pid {})", std::process::id());
     setup.doctor().has("stderr", "OK", &["a pipe, read by ", &own]);
     drop(reader);
+    setup.doctor().has("stderr", "FAIL", &["a pipe that no process reads"]);
+    drop(service);
+}
+
+#[test]
+fn a_named_pipe_has_a_reader_or_none() {
+    let setup = Setup::new();
+    let path = setup.scratch().join("records");
+    assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo runs").success());
+    // With both ends, opening waits for no other process.
+    let both_ends = OpenOptions::new().read(true).write(true).open(&path).expect("the test owns the pipe");
+    let writer = OpenOptions::new().write(true).open(&path).expect("there is a reader");
+    let service = started(&setup, writer);
+    setup.doctor().has("stderr", "OK", &["a pipe"]);
+    drop(both_ends);
     setup.doctor().has("stderr", "FAIL", &["a pipe that no process reads"]);
     drop(service);
 }

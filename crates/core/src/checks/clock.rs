@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::finding::Finding;
+use super::check_result::CheckResult;
 
 pub(super) const NAME: &str = "clock";
 /// The years in which this program can run.
@@ -10,39 +10,39 @@ const YEARS: std::ops::RangeInclusive<i16> = 2025..=2100;
 /// Differences from which sessions, idempotency keys and the order of records are affected.
 const NOTABLE: SignedDuration = SignedDuration::from_secs(1);
 const SEVERE: SignedDuration = SignedDuration::from_secs(60);
-const MEND: &str = "synchronize the clocks (timedatectl set-ntp true, or chrony)";
+const REMEDY: &str = "synchronize the clocks (timedatectl set-ntp true, or chrony)";
 
 /// `ahead` is how far the database server's clock is ahead of this one.
-pub(super) fn check(ahead: Option<SignedDuration>) -> Finding {
+pub(super) fn check(ahead: Option<SignedDuration>) -> CheckResult {
     let now = Timestamp::now();
-    if let Some(finding) = year(now) {
-        return finding;
+    if let Some(result) = year(now) {
+        return result;
     }
-    let Some(ahead) = ahead else { return Finding::ok(NAME, format!("{now:.0}; no other clock to compare with")) };
+    let Some(ahead) = ahead else { return CheckResult::ok(NAME, format!("{now:.0}; no other clock to compare with")) };
     let differs = ahead.abs();
     let direction = if ahead.is_negative() { "behind" } else { "ahead" };
     let found = format!("the database server is {:.3} s {direction}", differs.as_secs_f64());
     match () {
-        () if differs >= SEVERE => Finding::fail(NAME, found, MEND),
-        () if differs >= NOTABLE => Finding::warn(NAME, found, MEND),
-        () => Finding::ok(NAME, found),
+        () if differs >= SEVERE => CheckResult::fail(NAME, found, REMEDY),
+        () if differs >= NOTABLE => CheckResult::warn(NAME, found, REMEDY),
+        () => CheckResult::ok(NAME, found),
     }
 }
 
 /// What a start warns of: a clock that was never set.
-pub(super) fn at_start() -> Option<Finding> {
+pub(super) fn at_start() -> Option<CheckResult> {
     year(Timestamp::now())
 }
 
-fn year(now: Timestamp) -> Option<Finding> {
+fn year(now: Timestamp) -> Option<CheckResult> {
     let year = now.to_zoned(jiff::tz::TimeZone::UTC).year();
     let found = || format!("the clock shows the year {year}: sessions, certificates and events are wrong");
-    (!YEARS.contains(&year)).then(|| Finding::fail(NAME, found(), MEND))
+    (!YEARS.contains(&year)).then(|| CheckResult::fail(NAME, found(), REMEDY))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::Status;
+    use super::super::check_result::Status;
     use super::*;
 
     #[test]

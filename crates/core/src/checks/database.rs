@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::check_result::CheckResult;
 use super::clock;
-use super::finding::Finding;
-use super::subject::Subject;
+use super::examined_process::ExaminedProcess;
+use super::nearest::nearest;
 use super::units::size;
 use crate::database::{EngineState, Inspection, MigrationState, Migrations, Options, inspect};
 use crate::settings::Settings;
@@ -22,12 +23,12 @@ const SHOWN: usize = 4;
 /// A larger log was not written back to the database for long.
 const LARGE_WAL: u64 = 64 << 20;
 
-/// The findings about the database, then the one about the clock.
+/// The results about the database, then the one about the clock.
 pub(super) async fn check(
     settings: &Settings,
     migrations: Vec<(&'static str, Migrations)>,
-    subject: &Subject,
-) -> Vec<Finding> {
+    examined: &ExaminedProcess,
+) -> Vec<CheckResult> {
     let mut options = Options::from(&settings.database);
     options.acquire_timeout = options.acquire_timeout.min(LIMIT);
     let inspected = tokio::time::timeout(LIMIT * 2, inspect(&options, migrations)).await;
@@ -36,81 +37,81 @@ pub(super) async fn check(
         Ok(Err(error)) => return unreachable(&error.to_string()),
         Err(_) => return unreachable(&format!("the database did not answer within {} s", (LIMIT * 2).as_secs())),
     };
-    let state = migration_state(&inspection, options.migrate, subject);
+    let state = migration_state(&inspection, options.migrate, examined);
     match &inspection.engine {
         EngineState::Postgres { ahead, .. } => vec![postgres(&inspection, &options), state, clock::check(Some(*ahead))],
         EngineState::Sqlite { .. } => {
-            let mut findings = vec![sqlite(&inspection, subject), state];
-            findings.extend(wal(&inspection, subject));
-            findings.push(clock::check(None));
-            findings
+            let mut results = vec![sqlite(&inspection, examined), state];
+            results.extend(wal(&inspection, examined));
+            results.push(clock::check(None));
+            results
         }
     }
 }
 
-fn unreachable(reason: &str) -> Vec<Finding> {
+fn unreachable(reason: &str) -> Vec<CheckResult> {
     // The reason states the remedy.
-    let (found, mend) = reason.split_once(": ").unwrap_or((reason, "check database.url, and that the server runs"));
-    vec![Finding::fail(NAME, found, mend), clock::check(None)]
+    let (found, remedy) = reason.split_once(": ").unwrap_or((reason, "check database.url, and that the server runs"));
+    vec![CheckResult::fail(NAME, found, remedy), clock::check(None)]
 }
 
-fn postgres(inspection: &Inspection, options: &Options) -> Finding {
+fn postgres(inspection: &Inspection, options: &Options) -> CheckResult {
     let Inspection { address, version, size: bytes, .. } = inspection;
     let found = format!("{version} at {address}, {}", size(*bytes));
     let EngineState::Postgres { major_version, is_read_only, max_connections, .. } = inspection.engine else {
-        return Finding::ok(NAME, found);
+        return CheckResult::ok(NAME, found);
     };
     let own = options.max_descriptors();
     if is_read_only {
-        let mend = "set database.url to the primary, or default_transaction_read_only to off";
-        return Finding::fail(NAME, format!("{found}, is read-only"), mend);
+        let remedy = "set database.url to the primary, or default_transaction_read_only to off";
+        return CheckResult::fail(NAME, format!("{found}, is read-only"), remedy);
     }
     if own > max_connections {
-        return Finding::warn(
+        return CheckResult::warn(
             NAME,
             format!("{found}, accepts {max_connections} connections; this process may open {own}"),
             "lower database.max_connections, or raise max_connections of the server",
         );
     }
     if major_version < OLDEST_POSTGRES {
-        let mend = format!("upgrade the server: {OLDEST_POSTGRES} is the oldest version that is tested");
-        return Finding::warn(NAME, found, mend);
+        let remedy = format!("upgrade the server: {OLDEST_POSTGRES} is the oldest version that is tested");
+        return CheckResult::warn(NAME, found, remedy);
     }
-    Finding::ok(NAME, found)
+    CheckResult::ok(NAME, found)
 }
 
-fn sqlite(inspection: &Inspection, subject: &Subject) -> Finding {
+fn sqlite(inspection: &Inspection, examined: &ExaminedProcess) -> CheckResult {
     let Inspection { version, size: bytes, .. } = inspection;
-    let EngineState::Sqlite { file, exists, .. } = &inspection.engine else { return Finding::ok(NAME, version) };
+    let EngineState::Sqlite { file, exists, .. } = &inspection.engine else { return CheckResult::ok(NAME, version) };
     let Some(file) = file else {
-        return Finding::warn(
+        return CheckResult::warn(
             NAME,
             format!("{version} in memory"),
             "set database.url: the data is lost with the process",
         );
     };
     let shown = file.display();
-    let file = subject.path(file);
-    let directory = super::spool::nearest(file.parent().unwrap_or(Path::new("/")));
+    let file = examined.path(file);
+    let directory = nearest(file.parent().unwrap_or(Path::new("/")));
     if !directory.is_dir() {
-        let found = format!("{version}: {} is not a directory", subject.shown(&directory));
-        return Finding::fail(NAME, found, "set database.url to a file in a directory of the service");
+        let found = format!("{version}: {} is not a directory", examined.shown(&directory));
+        return CheckResult::fail(NAME, found, "set database.url to a file in a directory of the service");
     }
-    let may_write = |path: &Path| subject.may_write(path).unwrap_or_default();
+    let may_write = |path: &Path| examined.may_write(path).unwrap_or_default();
     if (*exists && !may_write(&file)) || !may_write(&directory) {
-        return Finding::fail(
+        return CheckResult::fail(
             NAME,
-            format!("{version}: {} cannot write {shown}", subject.user()),
+            format!("{version}: {} cannot write {shown}", examined.user()),
             "give it the file and its directory: SQLite creates files beside the database",
         );
     }
     match exists {
-        true => Finding::ok(NAME, format!("{version}: {shown}, {}", size(*bytes))),
-        false => Finding::ok(NAME, format!("{version}: {shown} does not exist yet; the start creates it")),
+        true => CheckResult::ok(NAME, format!("{version}: {shown}, {}", size(*bytes))),
+        false => CheckResult::ok(NAME, format!("{version}: {shown} does not exist yet; the start creates it")),
     }
 }
 
-fn migration_state(inspection: &Inspection, migrates_at_start: bool, subject: &Subject) -> Finding {
+fn migration_state(inspection: &Inspection, migrates_at_start: bool, examined: &ExaminedProcess) -> CheckResult {
     let list = |state: MigrationState| {
         let names = inspection.migrations.iter().filter_map(|it| {
             let names: Vec<String> = it.in_state(state).map(|it| format!("V{}__{}", it.version, it.name)).collect();
@@ -122,7 +123,7 @@ fn migration_state(inspection: &Inspection, migrates_at_start: bool, subject: &S
     if !newer.is_empty() {
         let mut of = inspection.migrations.iter().filter(|it| it.in_state(MigrationState::Newer).next().is_some());
         let writer = of.find_map(|it| it.written_by.clone()).unwrap_or_else(|| "a newer version".into());
-        return Finding::fail(
+        return CheckResult::fail(
             MIGRATIONS,
             format!("the schema was written by {writer}: {newer}"),
             "start that version or a newer one, or restore a backup from before the upgrade",
@@ -130,13 +131,13 @@ fn migration_state(inspection: &Inspection, migrates_at_start: bool, subject: &S
     }
     let changed = list(MigrationState::Changed);
     if !changed.is_empty() {
-        let mend = "restore the files, and add new migrations instead";
-        return Finding::fail(MIGRATIONS, format!("changed after they had run: {changed}"), mend);
+        let remedy = "restore the files, and add new migrations instead";
+        return CheckResult::fail(MIGRATIONS, format!("changed after they had run: {changed}"), remedy);
     }
     let pending = list(MigrationState::Pending);
-    match (pending.is_empty(), subject.running) {
-        (true, _) => Finding::ok(MIGRATIONS, "all have run"),
-        (false, None) if !migrates_at_start => Finding::fail(
+    match (pending.is_empty(), examined.running) {
+        (true, _) => CheckResult::ok(MIGRATIONS, "all have run"),
+        (false, None) if !migrates_at_start => CheckResult::fail(
             MIGRATIONS,
             format!("pending, and database.migrate_at_start is false: {pending}"),
             "run `app db migrate` before the start",
@@ -145,38 +146,38 @@ fn migration_state(inspection: &Inspection, migrates_at_start: bool, subject: &S
             let count: usize =
                 inspection.migrations.iter().map(|it| it.in_state(MigrationState::Pending).count()).sum();
             let names = if count > SHOWN { String::new() } else { format!(": {pending}") };
-            Finding::ok(MIGRATIONS, format!("the start will run {count}{names}"))
+            CheckResult::ok(MIGRATIONS, format!("the start will run {count}{names}"))
         }
         (false, Some(_)) => {
-            let mend = "restart the service: a newer program was installed, or another database is configured";
-            Finding::warn(MIGRATIONS, format!("pending: {pending}"), mend)
+            let remedy = "restart the service: a newer program was installed, or another database is configured";
+            CheckResult::warn(MIGRATIONS, format!("pending: {pending}"), remedy)
         }
     }
 }
 
-fn wal(inspection: &Inspection, subject: &Subject) -> Option<Finding> {
+fn wal(inspection: &Inspection, examined: &ExaminedProcess) -> Option<CheckResult> {
     let EngineState::Sqlite { file: Some(file), exists, journal_mode, wal_bytes } = &inspection.engine else {
         return None;
     };
-    if let Some(finding) = network_file_system(file) {
-        return Some(finding);
+    if let Some(result) = network_file_system(file) {
+        return Some(result);
     }
     let found = format!("journal mode {journal_mode}, {} in the log", size(*wal_bytes));
-    Some(match (journal_mode.as_str(), subject.running) {
-        _ if !exists || journal_mode.is_empty() => Finding::ok(WAL, "the start sets the journal mode"),
-        ("wal", _) if *wal_bytes > LARGE_WAL => Finding::warn(
+    Some(match (journal_mode.as_str(), examined.running) {
+        _ if !exists || journal_mode.is_empty() => CheckResult::ok(WAL, "the start sets the journal mode"),
+        ("wal", _) if *wal_bytes > LARGE_WAL => CheckResult::warn(
             WAL,
             found,
             "a reader blocks the checkpoint: end other programs that have the database open; else restart the service",
         ),
-        ("wal", _) => Finding::ok(WAL, found),
-        (_, None) => Finding::ok(WAL, format!("{found}; the start changes it to wal")),
-        (_, Some(_)) => Finding::warn(WAL, found, "another program has changed it: restart the service"),
+        ("wal", _) => CheckResult::ok(WAL, found),
+        (_, None) => CheckResult::ok(WAL, format!("{found}; the start changes it to wal")),
+        (_, Some(_)) => CheckResult::warn(WAL, found, "another program has changed it: restart the service"),
     })
 }
 
 /// What a start warns of.
-pub(super) fn network_file_system(file: &Path) -> Option<Finding> {
+pub(super) fn network_file_system(file: &Path) -> Option<CheckResult> {
     // linux/magic.h: NFS, SMB, CIFS, SMB2, 9p, FUSE, Ceph.
     const NETWORK: [(u64, &str); 7] = [
         (0x6969, "NFS"),
@@ -187,10 +188,10 @@ pub(super) fn network_file_system(file: &Path) -> Option<Finding> {
         (0x6573_5546, "FUSE"),
         (0x00c3_6400, "Ceph"),
     ];
-    let found = rustix::fs::statfs(super::spool::nearest(file)).ok()?;
+    let found = rustix::fs::statfs(nearest(file)).ok()?;
     let kind = u64::try_from(found.f_type).ok()?;
     let (_, name) = NETWORK.iter().find(|(magic, _)| *magic == kind)?;
-    Some(Finding::warn(
+    Some(CheckResult::warn(
         WAL,
         format!("{} is on {name}: SQLite's log needs memory that processes share", file.display()),
         "move the database to a local disk, or use PostgreSQL",

@@ -3,15 +3,14 @@
 use std::thread::available_parallelism;
 
 use procfs::process::{LimitValue, Process};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
 
-use super::finding::Finding;
-use super::subject::Subject;
+use super::check_result::CheckResult;
+use super::examined_process::ExaminedProcess;
 use crate::database::Options;
 use crate::settings::Settings;
 
 pub(super) const NAME: &str = "descriptors";
-const MEND: &str = "raise it to 1024 or more (ulimit -n, LimitNOFILE= in systemd, minfds= in supervisord)";
 
 /// Descriptors for stderr, signals, the spool, the first runtime and the listeners.
 const BASE: u64 = 32;
@@ -40,46 +39,53 @@ pub(crate) struct DescriptorBudget {
     "the open file limit is {limit}, but the service needs at least {minimum} ({workers} workers, {pooled} descriptors for the \
      database)"
 )]
-pub(crate) struct TooFewDescriptors {
+pub struct TooFewDescriptors {
     /// The effective limit.
     pub limit: u64,
     /// The lowest limit with which the service starts.
     pub minimum: u64,
-    /// The lowest limit without a warning.
-    pub recommended: u64,
     /// Number of worker threads.
     pub workers: u64,
     /// Number of descriptors for the database.
     pub pooled: u64,
 }
 
+impl TooFewDescriptors {
+    /// What to do; also about a limit with which the service starts, but serves few clients.
+    pub(crate) const REMEDY: &str =
+        "raise it to 1024 or more (ulimit -n, LimitNOFILE= in systemd, minfds= in supervisord)";
+}
+
 /// The limit of the examined process, and how many of it are in use.
-pub(super) fn check(settings: &Settings, subject: &Subject) -> Finding {
-    let process = subject.running.and_then(|pid| Process::new(pid).ok());
+pub(super) fn check(settings: &Settings, examined: &ExaminedProcess) -> CheckResult {
+    let process = examined.running.and_then(|pid| Process::new(pid).ok());
     let (limit, used) = match &process {
         Some(process) => {
             let Ok(limits) = process.limits() else {
-                let mend = format!("run this command as root, or as the user of the service ({})", subject.user());
-                return Finding::warn(NAME, "the limits of the running service cannot be read", mend);
+                let remedy = format!("run this command as root, or as the user of the service ({})", examined.user());
+                return CheckResult::warn(NAME, "the limits of the running service cannot be read", remedy);
             };
             (limit(limits.max_open_files.soft_limit), process.fd_count().ok())
         }
         // A start raises the soft limit to the hard one.
         None => (getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX), None),
     };
-    let (workers, pooled) = demand(settings);
-    let budget = match DescriptorBudget::share(limit, workers, pooled) {
+    let budget = match DescriptorBudget::of(limit, settings) {
         Ok(budget) => budget,
-        Err(too_few) => return Finding::fail(NAME, too_few.to_string(), MEND),
+        Err(too_few) => return CheckResult::fail(NAME, too_few.to_string(), TooFewDescriptors::REMEDY),
     };
     let used = used.map(|used| used as u64);
     if used.is_some_and(|used| used.saturating_mul(5) > limit.saturating_mul(4)) {
         let used = used.unwrap_or_default();
-        return Finding::warn(NAME, format!("{used} of {limit} are open: further connections wait"), MEND);
+        return CheckResult::warn(
+            NAME,
+            format!("{used} of {limit} are open: further connections wait"),
+            TooFewDescriptors::REMEDY,
+        );
     }
-    budget.finding().unwrap_or_else(|| {
+    budget.warning().unwrap_or_else(|| {
         let used = used.map(|used| format!("; {used} are open")).unwrap_or_default();
-        Finding::ok(NAME, format!("{} for client connections, of {limit}{used}", budget.connections))
+        CheckResult::ok(NAME, format!("{} for client connections, of {limit}{used}", budget.connections))
     })
 }
 
@@ -98,17 +104,11 @@ fn demand(settings: &Settings) -> (u64, u64) {
 }
 
 impl DescriptorBudget {
-    /// Raises the soft limit to the hard limit, and allocates the descriptors.
+    /// Allocates the descriptors below this limit.
     ///
     /// # Errors
     /// When the limit is too low for the service.
-    pub(crate) fn claim(settings: &Settings) -> Result<Self, TooFewDescriptors> {
-        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-        if current != maximum {
-            // Where raising is not allowed, the soft limit applies.
-            let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-        }
-        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    pub(crate) fn of(limit: u64, settings: &Settings) -> Result<Self, TooFewDescriptors> {
         let (workers, pooled) = demand(settings);
         Self::share(limit, workers, pooled)
     }
@@ -117,7 +117,7 @@ impl DescriptorBudget {
         let own = BASE + MANAGEMENT_RESERVE + PER_WORKER * workers + pooled;
         let minimum = own + MIN_CONNECTIONS;
         if limit < minimum {
-            return Err(TooFewDescriptors { limit, minimum, recommended: RECOMMENDED_LIMIT, workers, pooled });
+            return Err(TooFewDescriptors { limit, minimum, workers, pooled });
         }
         let connections = limit - own;
         let per_worker = (connections / workers.max(1)).clamp(1, MAX_CONNECTIONS_PER_WORKER);
@@ -125,13 +125,13 @@ impl DescriptorBudget {
     }
 
     /// The warning for a low limit.
-    pub(crate) fn finding(&self) -> Option<Finding> {
+    pub(crate) fn warning(&self) -> Option<CheckResult> {
         let Self { limit, connections, .. } = self;
         (*limit < RECOMMENDED_LIMIT).then(|| {
             let found = format!(
                 "the open file limit is {limit}: at most {connections} connections are served at a time and others wait"
             );
-            Finding::warn(NAME, found, MEND)
+            CheckResult::warn(NAME, found, TooFewDescriptors::REMEDY)
         })
     }
 }
@@ -150,13 +150,13 @@ mod tests {
     fn a_tight_limit_is_allocated_with_a_warning() {
         let few = DescriptorBudget::share(200, 2, 8).expect("is enough");
         assert_eq!((few.connections, few.connections_per_worker), (128, 64));
-        assert!(few.finding().is_some_and(|warning| warning.line().contains("128 connections")));
+        assert!(few.warning().is_some_and(|warning| warning.line().contains("128 connections")));
     }
 
     #[test]
     fn a_high_limit_has_no_warning() {
         let plenty = DescriptorBudget::share(1 << 20, 2, 8).expect("is plenty");
-        assert_eq!(plenty.finding(), None);
+        assert_eq!(plenty.warning(), None);
         assert_eq!(plenty.connections_per_worker, 25_000);
     }
 }

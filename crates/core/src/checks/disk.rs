@@ -5,10 +5,11 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use super::finding::{Finding, Status};
-use super::spool::{directory, nearest};
+use super::check_result::{CheckResult, Status};
+use super::examined_process::ExaminedProcess;
+use super::nearest::nearest;
+use super::spool::directory;
 use super::stderr;
-use super::subject::Subject;
 use super::units::size;
 use crate::database;
 use crate::settings::Settings;
@@ -24,16 +25,16 @@ struct Free {
     inodes: Option<u64>,
 }
 
-pub(super) fn check(settings: &Settings, subject: &Subject) -> Finding {
+pub(super) fn check(settings: &Settings, examined: &ExaminedProcess) -> CheckResult {
     // One line for each file system.
     let mut places: BTreeMap<u64, (PathBuf, Vec<&str>)> = BTreeMap::new();
     let written = [
         ("database", database::sqlite_file(&settings.database.url)),
         ("spool", directory(settings)),
-        ("stderr", stderr::file(subject)),
+        ("stderr", stderr::file(examined)),
     ];
     for (what, path) in written.into_iter().filter_map(|(what, path)| Some((what, path?))) {
-        let nearest = nearest(&subject.path(&path));
+        let nearest = nearest(&examined.path(&path));
         let nearest = if nearest.is_dir() { nearest } else { nearest.parent().unwrap_or(&nearest).to_owned() };
         if let Ok(metadata) = fs::metadata(&nearest) {
             places.entry(metadata.dev()).or_insert((nearest, Vec::new())).1.push(what);
@@ -48,23 +49,23 @@ pub(super) fn check(settings: &Settings, subject: &Subject) -> Finding {
                 let inodes = (it.f_files > 0).then_some(it.f_favail);
                 let free = Free { bytes: it.f_bavail.saturating_mul(it.f_frsize), inodes };
                 worst = worst.max(free.status());
-                format!("{} free for {what} ({})", free.shown(), subject.shown(path))
+                format!("{} free for {what} ({})", free.shown(), examined.shown(path))
             }
             Err(error) => {
                 worst = worst.max(Status::Warn);
-                format!("{what} ({}): {error}", subject.shown(path))
+                format!("{what} ({}): {error}", examined.shown(path))
             }
         };
         parts.push(found);
     }
     if parts.is_empty() {
-        return Finding::ok(NAME, "the service writes no file");
+        return CheckResult::ok(NAME, "the service writes no file");
     }
     let found = parts.join("; ");
     match worst {
-        Status::Ok => Finding::ok(NAME, found),
-        Status::Warn => Finding::warn(NAME, found, "free space, or move the files to a larger file system"),
-        Status::Fail => Finding::fail(NAME, found, "free space now: writes fail"),
+        Status::Ok => CheckResult::ok(NAME, found),
+        Status::Warn => CheckResult::warn(NAME, found, "free space, or move the files to a larger file system"),
+        Status::Fail => CheckResult::fail(NAME, found, "free space now: writes fail"),
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::bounded::{self, Running};
-use super::finding::{Finding, Status};
-use super::subject::Subject;
+use super::bounded::{self, Outcome, Running};
+use super::check_result::{CheckResult, Status};
+use super::examined_process::ExaminedProcess;
 use super::{
     clock, database, descriptors, disk, management, ports, process, sentry, settings, spool, stderr, time_zone,
 };
@@ -16,19 +16,19 @@ use crate::settings::{ManagementSettings, Settings};
 /// The result of all checks.
 #[derive(Debug, Clone, Serialize)]
 pub struct Examination {
-    /// The most serious finding.
+    /// The most serious result.
     pub status: Status,
     /// The running service; `None` for a start here.
     pub pid: Option<i32>,
     /// What each check found.
-    pub checks: Vec<Finding>,
+    pub checks: Vec<CheckResult>,
 }
 
 impl Examination {
     /// The examination where the settings cannot be used: the checks that need none.
     #[must_use]
     pub fn of_invalid_settings(reason: &str) -> Self {
-        let time_zone = time_zone::check(&Subject::start_here());
+        let time_zone = time_zone::check(&ExaminedProcess::start_here());
         let checks = vec![settings::invalid(reason), clock::check(None), time_zone];
         Self { status: Status::Fail, pid: None, checks }
     }
@@ -40,7 +40,7 @@ pub enum Progress<'a> {
     /// A check takes more than two seconds.
     Slow(&'static str),
     /// A check has ended.
-    Found(&'a Finding),
+    Found(&'a CheckResult),
 }
 
 /// What is examined.
@@ -52,61 +52,74 @@ pub(crate) struct Environment {
     pub registry: Result<(), String>,
 }
 
-/// Runs all checks. They run at the same time; their findings are passed on in a fixed order.
+/// Runs all checks. They run at the same time; their results are passed on in a fixed order.
 pub(crate) fn examine(environment: Environment, mut progress: impl FnMut(Progress<'_>)) -> Examination {
     let Environment { settings, migrations, registry } = environment;
     let settings = Arc::new(settings);
-    let (subject, found) = find(&settings.management);
+    let finding = {
+        let settings = Arc::clone(&settings);
+        bounded::begin(process::NAME, move || find(&settings.management))
+    };
+    let (examined, found) = finding.wait(|| progress(Progress::Slow(process::NAME)));
     progress(Progress::Found(&found));
     let mut checks = vec![found];
-    let pid = subject.running;
-    for running in begin(&settings, &Arc::new(subject), migrations, registry) {
+    let pid = examined.running;
+    for running in begin(&settings, &Arc::new(examined), migrations, registry) {
         let name = running.name;
-        let findings = running.wait(|| progress(Progress::Slow(name)));
-        findings.iter().for_each(|finding| progress(Progress::Found(finding)));
-        checks.extend(findings);
+        let results = running.wait(|| progress(Progress::Slow(name)));
+        results.iter().for_each(|result| progress(Progress::Found(result)));
+        checks.extend(results);
     }
-    let status = checks.iter().map(|finding| finding.status).max().unwrap_or(Status::Ok);
+    let status = checks.iter().map(|result| result.status).max().unwrap_or(Status::Ok);
     Examination { status, pid, checks }
 }
 
-fn find(management: &ManagementSettings) -> (Subject, Finding) {
+impl Outcome for (ExaminedProcess, CheckResult) {
+    fn of_failure(result: CheckResult) -> Self {
+        (ExaminedProcess::start_here(), result)
+    }
+}
+
+fn find(management: &ManagementSettings) -> (ExaminedProcess, CheckResult) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
         Ok(runtime) => runtime.block_on(process::find(management)),
-        Err(error) => {
-            (Subject::start_here(), Finding::fail(process::NAME, error.to_string(), "raise the limits (ulimit -a)"))
-        }
+        Err(error) => (
+            ExaminedProcess::start_here(),
+            CheckResult::fail(process::NAME, error.to_string(), "raise the limits (ulimit -a)"),
+        ),
     }
 }
 
 fn begin(
     settings: &Arc<Settings>,
-    subject: &Arc<Subject>,
+    examined: &Arc<ExaminedProcess>,
     migrations: Vec<(&'static str, Migrations)>,
     registry: Result<(), String>,
-) -> Vec<Running> {
-    let one = |name, check: fn(&Settings, &Subject) -> Finding| {
-        let (settings, subject) = (Arc::clone(settings), Arc::clone(subject));
-        bounded::begin(name, move || vec![check(&settings, &subject)])
+) -> Vec<Running<Vec<CheckResult>>> {
+    let one = |name, check: fn(&Settings, &ExaminedProcess) -> CheckResult| {
+        let (settings, examined) = (Arc::clone(settings), Arc::clone(examined));
+        bounded::begin(name, move || vec![check(&settings, &examined)])
     };
     let of_settings = {
-        let (settings, subject) = (Arc::clone(settings), Arc::clone(subject));
-        bounded::begin(settings::NAME, move || vec![settings::check(&settings, registry, &subject)])
+        let (settings, examined) = (Arc::clone(settings), Arc::clone(examined));
+        bounded::begin(settings::NAME, move || vec![settings::check(&settings, registry, &examined)])
     };
     let of_database = {
-        let (settings, subject) = (Arc::clone(settings), Arc::clone(subject));
+        let (settings, examined) = (Arc::clone(settings), Arc::clone(examined));
         bounded::begin(database::NAME, move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             match runtime {
-                Ok(runtime) => runtime.block_on(database::check(&settings, migrations, &subject)),
-                Err(error) => vec![Finding::fail(database::NAME, error.to_string(), "raise the limits (ulimit -a)")],
+                Ok(runtime) => runtime.block_on(database::check(&settings, migrations, &examined)),
+                Err(error) => {
+                    vec![CheckResult::fail(database::NAME, error.to_string(), "raise the limits (ulimit -a)")]
+                }
             }
         })
     };
     let of_socket = {
-        let (settings, subject) = (Arc::clone(settings), Arc::clone(subject));
-        bounded::begin(ports::SOCKET, move || ports::check_socket(&settings, &subject).into_iter().collect())
+        let (settings, examined) = (Arc::clone(settings), Arc::clone(examined));
+        bounded::begin(ports::SOCKET, move || ports::check_socket(&settings, &examined).into_iter().collect())
     };
     vec![
         of_settings,
@@ -114,21 +127,21 @@ fn begin(
         one(disk::NAME, disk::check),
         one(sentry::NAME, |settings, _| sentry::check(settings)),
         one(spool::NAME, spool::check),
-        one(stderr::NAME, |settings, subject| stderr::check(subject, settings)),
+        one(stderr::NAME, |settings, examined| stderr::check(examined, settings)),
         one(descriptors::NAME, descriptors::check),
         one(ports::API, ports::check_api),
         one(ports::MANAGEMENT, ports::check_management),
         of_socket,
         one(management::NAME, |settings, _| management::check(&settings.management)),
-        one(time_zone::NAME, |_, subject| time_zone::check(subject)),
+        one(time_zone::NAME, |_, examined| time_zone::check(examined)),
     ]
 }
 
 /// What a start warns of besides the limit on open files: what would be lost or wrong later. It asks no server.
-pub(crate) fn at_start(settings: &Settings) -> Vec<Finding> {
-    let subject = Subject::start_here();
-    let low_disk = Some(disk::check(settings, &subject)).filter(|finding| finding.status != Status::Ok);
+pub(crate) fn at_start(settings: &Settings) -> Vec<CheckResult> {
+    let examined = ExaminedProcess::start_here();
+    let low_disk = Some(disk::check(settings, &examined)).filter(|result| result.status != Status::Ok);
     let file = sqlite_file(&settings.database.url);
     let network = file.and_then(|file| database::network_file_system(&file));
-    [clock::at_start(), low_disk, network, spool::at_start(settings, &subject)].into_iter().flatten().collect()
+    [clock::at_start(), low_disk, network, spool::at_start(settings, &examined)].into_iter().flatten().collect()
 }

@@ -6,10 +6,13 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use procfs::net::{TcpState, tcp, tcp6};
 use procfs::process::{FDPermissions, FDTarget, Process, all_processes};
 
+use crate::settings::ListenHost;
+
 /// A listening socket.
 #[derive(Debug, Clone)]
 pub(super) struct Listener {
     pub inode: u64,
+    pub address: SocketAddr,
     /// The user that opened it.
     pub uid: u32,
 }
@@ -28,6 +31,11 @@ impl fmt::Display for Holder {
 }
 
 impl Holder {
+    /// Whether it is systemd, of the system or of a user, which opens sockets for services.
+    pub(super) fn is_systemd(&self) -> bool {
+        self.name == "systemd"
+    }
+
     fn of(process: &Process) -> Self {
         let name = process.stat().map(|stat| stat.comm).unwrap_or_else(|_| "a process that ended".into());
         let script = process.cmdline().ok().and_then(|arguments| script(&arguments));
@@ -46,18 +54,21 @@ fn script(arguments: &[String]) -> Option<String> {
     };
     Some(name.to_owned())
 }
+
 /// The listeners that an attempt to listen on this address would meet.
-pub(super) fn listeners(host: &str, port: u16) -> Vec<Listener> {
-    let host = host.trim_matches(['[', ']']);
+pub(super) fn listeners(host: &ListenHost, port: u16) -> Vec<Listener> {
     let wanted: Vec<IpAddr> =
-        (host, port).to_socket_addrs().map(|all| all.map(|it| it.ip()).collect()).unwrap_or_default();
+        (host.as_str(), port).to_socket_addrs().map(|all| all.map(|it| it.ip()).collect()).unwrap_or_default();
     let meets = |address: &SocketAddr| {
         let is_same = |ip: &IpAddr| *ip == address.ip() || ip.is_unspecified() || address.ip().is_unspecified();
         address.port() == port && wanted.iter().any(is_same)
     };
-    let all = tcp().into_iter().chain(tcp6()).flatten();
-    let listening = all.filter(|entry| entry.state == TcpState::Listen && meets(&entry.local_address));
-    listening.map(|entry| Listener { inode: entry.inode, uid: entry.uid }).collect()
+    all_listeners().filter(|listener| meets(&listener.address)).collect()
+}
+
+pub(super) fn all_listeners() -> impl Iterator<Item = Listener> {
+    let listening = tcp().into_iter().chain(tcp6()).flatten().filter(|entry| entry.state == TcpState::Listen);
+    listening.map(|entry| Listener { inode: entry.inode, address: entry.local_address, uid: entry.uid })
 }
 
 /// The processes that hold one of these sockets, as far as the caller may see.

@@ -3,28 +3,31 @@
 
 mod bounded;
 mod catalog;
+mod check_result;
 mod clock;
 mod database;
 mod descriptors;
 mod disk;
 mod examination;
-mod finding;
+mod examined_process;
+mod inherited_sockets;
 mod listening;
 mod management;
+mod nearest;
 mod ports;
 mod process;
 mod sentry;
 mod settings;
 mod spool;
 mod stderr;
-mod subject;
 mod time_zone;
 mod units;
 
 pub use catalog::{CHECKS, Check};
-pub(crate) use descriptors::{DescriptorBudget, TooFewDescriptors};
+pub use check_result::{CheckResult, Status};
+pub(crate) use descriptors::DescriptorBudget;
+pub use descriptors::TooFewDescriptors;
 pub(crate) use examination::{Environment, at_start, examine};
 pub use examination::{Examination, Progress};
-pub use finding::{Finding, Status};
-pub(crate) use ports::mend as mend_address;
+pub(crate) use ports::address_remedy;
 pub(crate) use settings::warnings as setting_warnings;

@@ -6,73 +6,125 @@ use std::net::TcpListener;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 
-use super::finding::Finding;
-use super::listening::{listeners, socket_holders};
-use super::subject::Subject;
+use super::check_result::CheckResult;
+use super::examined_process::ExaminedProcess;
+use super::inherited_sockets::{self, Listener};
+use super::listening::{Holder, listeners, socket_holders};
 use crate::log_control::check_socket_path;
-use crate::settings::Settings;
+use crate::settings::{ListenHost, Settings};
 
 pub(super) const API: &str = "api-port";
 pub(super) const MANAGEMENT: &str = "management-port";
 pub(super) const SOCKET: &str = "management-socket";
 
-pub(super) fn check_api(settings: &Settings, subject: &Subject) -> Finding {
-    check(API, "server", &settings.server.host, settings.server.port, subject)
+/// A listener and its settings.
+struct Checked<'a> {
+    name: &'static str,
+    listener: Listener,
+    /// The section of its settings.
+    section: &'static str,
+    host: &'a ListenHost,
+    port: u16,
 }
 
-pub(super) fn check_management(settings: &Settings, subject: &Subject) -> Finding {
-    check(MANAGEMENT, "management", &settings.management.host, settings.management.port, subject)
+pub(super) fn check_api(settings: &Settings, examined: &ExaminedProcess) -> CheckResult {
+    let (host, port) = (&settings.server.host, settings.server.port);
+    Checked { name: API, listener: Listener::Api, section: "server", host, port }.check(examined)
+}
+
+pub(super) fn check_management(settings: &Settings, examined: &ExaminedProcess) -> CheckResult {
+    let (host, port) = (&settings.management.host, settings.management.port);
+    Checked { name: MANAGEMENT, listener: Listener::Management, section: "management", host, port }.check(examined)
 }
 
 /// What to do about an address that cannot be used; a failed start says the same.
-pub(crate) fn mend(section: &str) -> String {
+pub(crate) fn address_remedy(section: &str) -> String {
     format!("set {section}.host and {section}.port to a free local address")
 }
 
-fn check(name: &'static str, section: &'static str, host: &str, port: u16, subject: &Subject) -> Finding {
-    let address = format!("{host}:{port}");
-    if port == 0 {
-        return Finding::ok(name, format!("{host}, any free port ({section}.port is 0)"));
-    }
-    let listeners = listeners(host, port);
-    let inodes: Vec<u64> = listeners.iter().map(|it| it.inode).collect();
-    let holders = socket_holders(&inodes);
-    if let Some(pid) = subject.running {
-        if holders.iter().any(|holder| holder.pid == pid) {
-            return Finding::ok(name, format!("{address} is held by the running service"));
+impl Checked<'_> {
+    fn check(&self, examined: &ExaminedProcess) -> CheckResult {
+        let Self { name, section, host, port, .. } = *self;
+        if let Some(result) = self.check_inherited(examined) {
+            return result;
         }
-        if listeners.is_empty() {
-            let mend = "the running service has other settings, or is stopping: see its start record";
-            return Finding::fail(name, format!("nothing listens on {address}"), mend);
+        if port == 0 {
+            return CheckResult::ok(name, format!("{}, any free port ({section}.port is 0)", host.as_str()));
+        }
+        let address = host.with_port(port);
+        let listeners = listeners(host, port);
+        let inodes: Vec<u64> = listeners.iter().map(|it| it.inode).collect();
+        let holders = socket_holders(&inodes);
+        if let Some(pid) = examined.running {
+            if holders.iter().any(|holder| holder.pid == pid) {
+                return CheckResult::ok(name, format!("{address} is held by the running service"));
+            }
+            if listeners.is_empty() {
+                let remedy = "the running service has other settings, or is stopping: see its start record";
+                return CheckResult::fail(name, format!("nothing listens on {address}"), remedy);
+            }
+        }
+        match listeners.first() {
+            Some(listener) => self.held(examined, listener.uid, &holders),
+            None => self.bind(examined),
         }
     }
-    if !listeners.is_empty() {
+
+    /// With inherited sockets the address of the settings has no effect.
+    fn check_inherited(&self, examined: &ExaminedProcess) -> Option<CheckResult> {
+        let addresses = inherited_sockets::addresses(examined, self.listener);
+        if addresses.is_empty() {
+            return None;
+        }
+        let shown = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let by = if examined.running.is_some() { "the running service" } else { "the start" };
+        let configured = self.host.with_port(self.port);
+        let section = self.section;
+        let unused = match shown == configured {
+            true => String::new(),
+            false => format!("; {configured} ({section}.host and {section}.port) is not used"),
+        };
+        Some(CheckResult::ok(self.name, format!("{shown}, which {by} inherits from the service manager{unused}")))
+    }
+
+    /// Another process has the address.
+    fn held(&self, examined: &ExaminedProcess, uid: u32, holders: &[Holder]) -> CheckResult {
+        let (name, address) = (self.name, self.host.with_port(self.port));
         let names = holders.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        if names.is_empty() {
-            let uid = listeners.first().map_or(0, |it| it.uid);
+        if holders.is_empty() {
             let found = format!("{address} is held by a process of uid {uid} that cannot be seen");
-            return Finding::warn(name, found, "run this command as root, or as that user");
+            return CheckResult::warn(name, found, "run this command as root, or as that user");
         }
-        return Finding::fail(name, format!("{address} is held by {names}"), format!("stop it, or {}", mend(section)));
+        let found = format!("{address} is held by {names}");
+        if examined.running.is_none() && holders.iter().all(Holder::is_systemd) {
+            return CheckResult::ok(name, format!("{found} for a socket unit, from which the start inherits it"));
+        }
+        CheckResult::fail(name, found, format!("stop it, or {}", address_remedy(self.section)))
     }
-    match TcpListener::bind((host.trim_matches(['[', ']']), port)) {
-        Ok(_) => Finding::ok(name, format!("{address} is free")),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => Finding::fail(
-            name,
-            format!("{} may not listen on {address}: {error}", subject.user()),
-            format!("set {section}.port to 1024 or more, or give the program CAP_NET_BIND_SERVICE"),
-        ),
-        Err(error) => Finding::fail(name, format!("{address}: {error}"), mend(section)),
+
+    /// Whether a start could listen.
+    fn bind(&self, examined: &ExaminedProcess) -> CheckResult {
+        let Self { name, section, host, port, .. } = *self;
+        let address = host.with_port(port);
+        match TcpListener::bind((host.as_str(), port)) {
+            Ok(_) => CheckResult::ok(name, format!("{address} is free")),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => CheckResult::fail(
+                name,
+                format!("{} may not listen on {address}: {error}", examined.user()),
+                format!("set {section}.port to 1024 or more, or give the program CAP_NET_BIND_SERVICE"),
+            ),
+            Err(error) => CheckResult::fail(name, format!("{address}: {error}"), address_remedy(section)),
+        }
     }
 }
 
-pub(super) fn check_socket(settings: &Settings, subject: &Subject) -> Option<Finding> {
+pub(super) fn check_socket(settings: &Settings, examined: &ExaminedProcess) -> Option<CheckResult> {
     let socket = settings.management.socket.as_ref()?;
     let path = Path::new(socket);
-    if subject.running.is_none() {
+    if examined.running.is_none() {
         return Some(match check_socket_path(path) {
-            Ok(()) => Finding::ok(SOCKET, format!("{socket} is free")),
-            Err(error) => Finding::fail(
+            Ok(()) => CheckResult::ok(SOCKET, format!("{socket} is free")),
+            Err(error) => CheckResult::fail(
                 SOCKET,
                 format!("{socket}: {error}"),
                 "set management.socket to another path, or remove the file",
@@ -81,12 +133,12 @@ pub(super) fn check_socket(settings: &Settings, subject: &Subject) -> Option<Fin
     }
     let mode = fs::symlink_metadata(path).map(|it| (it.file_type().is_socket(), it.permissions().mode() & 0o777));
     Some(match mode {
-        Ok((true, 0o600)) => Finding::ok(SOCKET, format!("{socket}, only for its owner")),
-        Ok((true, mode)) => Finding::fail(
+        Ok((true, 0o600)) => CheckResult::ok(SOCKET, format!("{socket}, only for its owner")),
+        Ok((true, mode)) => CheckResult::fail(
             SOCKET,
             format!("{socket} has the mode {mode:04o}: its requests need no token"),
             format!("chmod 600 {socket}"),
         ),
-        _ => Finding::fail(SOCKET, format!("{socket} is not a socket any more"), "restart the service"),
+        _ => CheckResult::fail(SOCKET, format!("{socket} is not a socket any more"), "restart the service"),
     })
 }

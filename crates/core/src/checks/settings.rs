@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use super::finding::Finding;
-use super::subject::Subject;
-use crate::database::sqlite_file;
+use super::check_result::CheckResult;
+use super::examined_process::ExaminedProcess;
+use crate::database::is_relative_sqlite_file;
 use crate::settings::Settings;
 
 pub(super) const NAME: &str = "settings";
 /// Variables without our prefix that are read.
 const OTHERS: [&str; 6] = ["SENTRY_DSN", "SENTRY_ENVIRONMENT", "SENTRY_RELEASE", "DATABASE_URL", "PORT", "RUST_LOG"];
 
-/// The finding for settings that cannot be used.
-pub(crate) fn invalid(reason: &str) -> Finding {
-    Finding::fail(NAME, reason.trim_end(), "correct them, and run this command again for the checks that need them")
+/// The result for settings that cannot be used.
+pub(crate) fn invalid(reason: &str) -> CheckResult {
+    CheckResult::fail(NAME, reason.trim_end(), "correct them, and run this command again for the checks that need them")
 }
 
 /// What a start warns of.
@@ -23,20 +23,20 @@ pub(crate) fn warnings(settings: &Settings) -> Vec<String> {
     [settings.warnings.clone(), settings.log.size_warnings()].concat()
 }
 
-pub(super) fn check(settings: &Settings, registry: Result<(), String>, subject: &Subject) -> Finding {
+pub(super) fn check(settings: &Settings, registry: Result<(), String>, examined: &ExaminedProcess) -> CheckResult {
     if let Err(reason) = registry {
         return invalid(&reason);
     }
     let warnings = warnings(settings);
     if !warnings.is_empty() {
-        return Finding::warn(
+        return CheckResult::warn(
             NAME,
             warnings.join("\n"),
             "rename the variable or remove it; `app config` shows what is in effect",
         );
     }
-    if let Some(directory) = other_directory(settings, subject) {
-        return Finding::warn(
+    if let Some(directory) = other_directory(settings, examined) {
+        return CheckResult::warn(
             NAME,
             format!(
                 "the running service was started in {}: relative paths and `config` are others here",
@@ -45,10 +45,10 @@ pub(super) fn check(settings: &Settings, registry: Result<(), String>, subject: 
             format!("cd {}; then run this command again", directory.display()),
         );
     }
-    let differing = differing(subject);
+    let differing = differing(examined);
     if !differing.is_empty() {
         let names = differing.join(", ");
-        return Finding::warn(
+        return CheckResult::warn(
             NAME,
             format!(
                 "the running service was started with other values of {names}: the checks use those of this command"
@@ -57,25 +57,24 @@ pub(super) fn check(settings: &Settings, registry: Result<(), String>, subject: 
         );
     }
     let set = settings.origins.iter().filter(|origin| origin.set_by != "default").count();
-    Finding::ok(NAME, format!("valid; {set} differ from the defaults (`app config` lists them)"))
+    CheckResult::ok(NAME, format!("valid; {set} differ from the defaults (`app config` lists them)"))
 }
 
 /// The working directory of the running service, if it differs from this one and matters.
-fn other_directory(settings: &Settings, subject: &Subject) -> Option<PathBuf> {
-    subject.running?;
-    let theirs = subject.file("cwd").read_link().ok()?;
+fn other_directory(settings: &Settings, examined: &ExaminedProcess) -> Option<PathBuf> {
+    examined.running?;
+    let theirs = examined.file("cwd").read_link().ok()?;
     let own = env::current_dir().ok().filter(|own| *own != theirs)?;
     let has_config = [&theirs, &own].iter().any(|directory| directory.join("config").is_dir());
-    let database =
-        settings.database.url.strip_prefix("sqlite://").filter(|_| sqlite_file(&settings.database.url).is_some());
-    let paths = [database, settings.sentry.spool_dir.as_deref(), settings.management.socket.as_deref()];
-    let has_relative = paths.into_iter().flatten().any(|path| Path::new(path).is_relative());
+    let paths = [settings.sentry.spool_dir.as_deref(), settings.management.socket.as_deref()];
+    let has_relative = is_relative_sqlite_file(&settings.database.url)
+        || paths.into_iter().flatten().any(|path| Path::new(path).is_relative());
     (has_config || has_relative).then_some(theirs)
 }
 
 /// The names of the variables that the running service has with other values; no values.
-fn differing(subject: &Subject) -> Vec<String> {
-    let Some(theirs) = subject.environment().filter(|_| subject.running.is_some()) else { return Vec::new() };
+fn differing(examined: &ExaminedProcess) -> Vec<String> {
+    let Some(theirs) = examined.environment().filter(|_| examined.running.is_some()) else { return Vec::new() };
     let ours: std::collections::BTreeMap<String, String> = env::vars_os()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
         .collect();

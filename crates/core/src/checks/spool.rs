@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::finding::Finding;
-use super::subject::Subject;
+use super::check_result::CheckResult;
+use super::examined_process::ExaminedProcess;
+use super::nearest::nearest;
 use super::units::{duration, size};
 use crate::sentry::{self, SENTRY_COMPILED_IN};
 use crate::settings::Settings;
@@ -23,63 +24,58 @@ pub(super) fn directory(settings: &Settings) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// The path, or the nearest one above it that exists, from [`Subject::path`].
-pub(super) fn nearest(path: &Path) -> PathBuf {
-    path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/")).to_owned()
-}
-
-pub(super) fn check(settings: &Settings, subject: &Subject) -> Finding {
+pub(super) fn check(settings: &Settings, examined: &ExaminedProcess) -> CheckResult {
     let Some(directory) = directory(settings) else {
         if SENTRY_COMPILED_IN && settings.sentry.dsn.is_some() {
-            return Finding::warn(
+            return CheckResult::warn(
                 NAME,
                 "none: an event that Sentry does not accept is written to stderr",
                 "set sentry.spool_dir to a directory of the service",
             );
         }
-        return Finding::ok(NAME, "not needed: no DSN is set");
+        return CheckResult::ok(NAME, "not needed: no DSN is set");
     };
-    let directory = subject.path(&directory);
-    rights(&directory, subject).unwrap_or_else(|| content(settings, &directory, &subject.shown(&directory)))
+    let directory = examined.path(&directory);
+    rights(&directory, examined).unwrap_or_else(|| content(settings, &directory, &examined.shown(&directory)))
 }
 
 /// What a start warns of: the directory cannot be used.
-pub(super) fn at_start(settings: &Settings, subject: &Subject) -> Option<Finding> {
-    rights(&subject.path(&directory(settings)?), subject)
+pub(super) fn at_start(settings: &Settings, examined: &ExaminedProcess) -> Option<CheckResult> {
+    rights(&examined.path(&directory(settings)?), examined)
 }
 
-/// The finding about a directory that cannot be used.
-fn rights(directory: &Path, subject: &Subject) -> Option<Finding> {
-    let shown = subject.shown(directory);
+/// The result about a directory that cannot be used.
+fn rights(directory: &Path, examined: &ExaminedProcess) -> Option<CheckResult> {
+    let shown = examined.shown(directory);
     let nearest = nearest(directory);
-    let nearest_shown = subject.shown(&nearest);
-    let mend = || format!("give {} the directory: mode 0700, its own", subject.user());
+    let nearest_shown = examined.shown(&nearest);
+    let remedy = || format!("give {} the directory: mode 0700, its own", examined.user());
     if !nearest.is_dir() {
         let found = format!("{nearest_shown} is not a directory");
-        return Some(Finding::fail(NAME, found, "set sentry.spool_dir to a directory"));
+        return Some(CheckResult::fail(NAME, found, "set sentry.spool_dir to a directory"));
     }
-    match subject.may_write(&nearest) {
+    match examined.may_write(&nearest) {
         Ok(true) => None,
         Ok(false) if nearest == directory => {
-            Some(Finding::fail(NAME, format!("{shown} cannot be written by {}", subject.user()), mend()))
+            Some(CheckResult::fail(NAME, format!("{shown} cannot be written by {}", examined.user()), remedy()))
         }
-        Ok(false) => Some(Finding::fail(
+        Ok(false) => Some(CheckResult::fail(
             NAME,
-            format!("{shown} does not exist, and {} cannot create it in {nearest_shown}", subject.user()),
-            mend(),
+            format!("{shown} does not exist, and {} cannot create it in {nearest_shown}", examined.user()),
+            remedy(),
         )),
-        Err(error) => Some(Finding::fail(NAME, format!("{nearest_shown}: {error}"), mend())),
+        Err(error) => Some(CheckResult::fail(NAME, format!("{nearest_shown}: {error}"), remedy())),
     }
 }
 
-fn content(settings: &Settings, directory: &Path, shown: &str) -> Finding {
+fn content(settings: &Settings, directory: &Path, shown: &str) -> CheckResult {
     if !directory.exists() {
-        return Finding::ok(NAME, format!("{shown} does not exist yet; it is created with the first event"));
+        return CheckResult::ok(NAME, format!("{shown} does not exist yet; it is created with the first event"));
     }
     let content = match sentry::spool_content(directory) {
         Ok(content) => content,
         Err(error) => {
-            return Finding::fail(NAME, format!("{shown} cannot be read: {error}"), "correct its owner and mode");
+            return CheckResult::fail(NAME, format!("{shown} cannot be read: {error}"), "correct its owner and mode");
         }
     };
     let limit = settings.sentry.spool_max_bytes;
@@ -91,21 +87,21 @@ fn content(settings: &Settings, directory: &Path, shown: &str) -> Finding {
     };
     if content.quarantined > 0 {
         let found = format!("{waiting}; {} damaged files are in quarantine", content.quarantined);
-        return Finding::warn(NAME, found, format!("look at {shown}/quarantine, then delete what is in it"));
+        return CheckResult::warn(NAME, found, format!("look at {shown}/quarantine, then delete what is in it"));
     }
     if content.bytes.saturating_mul(5) > limit.saturating_mul(4) {
-        return Finding::warn(
+        return CheckResult::warn(
             NAME,
             format!("{waiting}: it is nearly full, then the oldest events are dropped"),
             "restore the connection to Sentry, or raise sentry.spool_max_bytes",
         );
     }
     match age {
-        Some(age) if content.events > 0 && age > OLD => Finding::warn(
+        Some(age) if content.events > 0 && age > OLD => CheckResult::warn(
             NAME,
             format!("{waiting}; they are dropped after {}", duration(settings.sentry.spool_max_age())),
             "see what the check `sentry` says; a running service with log.mode both or sentry sends them",
         ),
-        _ => Finding::ok(NAME, waiting),
+        _ => CheckResult::ok(NAME, waiting),
     }
 }

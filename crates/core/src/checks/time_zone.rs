@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::finding::Finding;
-use super::subject::Subject;
+use super::check_result::CheckResult;
+use super::examined_process::ExaminedProcess;
 
 pub(super) const NAME: &str = "time-zone";
 
-pub(super) fn check(subject: &Subject) -> Finding {
-    let variable = subject.environment().and_then(|mut all| all.remove("TZ")).filter(|name| !name.is_empty());
+pub(super) fn check(examined: &ExaminedProcess) -> CheckResult {
+    let variable = examined.environment().and_then(|mut all| all.remove("TZ")).filter(|name| !name.is_empty());
     let zone = match &variable {
         // A name, or a rule such as `CET-1CEST`. For others the C library uses UTC, too.
         Some(name) => {
@@ -20,9 +20,9 @@ pub(super) fn check(subject: &Subject) -> Finding {
     let offset = zone.to_offset(Timestamp::now());
     let name = variable.or_else(|| zone.iana_name().map(str::to_owned)).unwrap_or_else(|| "the system's".into());
     if offset.is_zero() {
-        return Finding::ok(NAME, format!("{name}, which is UTC now"));
+        return CheckResult::ok(NAME, format!("{name}, which is UTC now"));
     }
-    Finding::warn(
+    CheckResult::warn(
         NAME,
         format!("{name} (UTC{offset}): records have UTC, supervisord and journalctl show local time"),
         "compare times with `journalctl --utc`, or set the machine to UTC (timedatectl set-timezone UTC)",

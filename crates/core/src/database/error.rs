@@ -47,6 +47,9 @@ pub enum DatabaseError {
     /// A newer version of the program has migrated the schema; the message names it and the remedy.
     #[error("{0}")]
     SchemaTooNew(String),
+    /// A migration that has run is another one in this program, or missing; the message names it and the remedy.
+    #[error("{0}")]
+    MigrationChanged(String),
     /// Migrations are pending, and the settings do not let the start run them; the message names the command that does.
     #[error("{0}")]
     MigrationsPending(String),

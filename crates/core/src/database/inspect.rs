@@ -64,6 +64,11 @@ pub(crate) async fn inspect(
     }
 }
 
+/// Whether a SQLite URL names a file relative to the working directory.
+pub(crate) fn is_relative_sqlite_file(url: &str) -> bool {
+    SqliteUrl::parse(url).is_ok_and(|url| url.is_relative())
+}
+
 /// The file of a SQLite URL; `None` for a database in memory, and for PostgreSQL.
 pub(crate) fn sqlite_file(url: &str) -> Option<PathBuf> {
     SqliteUrl::parse(url).ok()?.file()

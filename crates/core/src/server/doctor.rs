@@ -1,6 +1,6 @@
 //! `app doctor`: the checks with the settings and the blueprints of this service.
 
-use super::database::migrations;
+use super::database_commands::migrations;
 use super::service::Service;
 use crate::checks::{self, Environment, Examination, Progress};
 

@@ -8,7 +8,7 @@ use cyanotype_telemetry::panic;
 
 use crate::blueprint::error::RegistryError;
 use crate::blueprint::started::BlueprintStartError;
-use crate::checks::{TooFewDescriptors, mend_address};
+use crate::checks::{TooFewDescriptors, address_remedy};
 use crate::database::DatabaseError;
 
 /// Exit status of configuration errors; a restart cannot help, so process managers must not attempt one.
@@ -26,22 +26,8 @@ pub enum StartError {
     #[error("{0}")]
     Registry(#[from] RegistryError),
     /// The limit on open files leaves too few descriptors.
-    #[error(
-        "the open file limit is {limit}, but the service needs at least {minimum} ({workers} workers, {pooled} descriptors \
-         for the database); raise it to {recommended} or more (ulimit -n, LimitNOFILE= in systemd, minfds= in supervisord)"
-    )]
-    TooFewDescriptors {
-        /// The effective limit.
-        limit: u64,
-        /// The lowest limit with which the service starts.
-        minimum: u64,
-        /// The lowest limit without a warning.
-        recommended: u64,
-        /// Number of worker threads.
-        workers: u64,
-        /// Number of descriptors for the database.
-        pooled: u64,
-    },
+    #[error("{error}; {remedy}", error = .0, remedy = TooFewDescriptors::REMEDY)]
+    TooFewDescriptors(#[from] TooFewDescriptors),
     /// The database is unavailable or unusable, or a command's work on it failed.
     #[error("{0}")]
     Database(DatabaseError),
@@ -57,14 +43,12 @@ pub enum StartError {
     #[error("cannot install signal handlers: {0}")]
     Signals(#[source] io::Error),
     /// A listen address cannot be bound.
-    #[error("cannot listen on {host}:{port}: {source}; {}", mend_address(section))]
+    #[error("cannot listen on {address}: {source}; {}", address_remedy(section))]
     Listen {
         /// The settings section with the address: `server` or `management`.
         section: &'static str,
-        /// The configured host.
-        host: String,
-        /// The configured port.
-        port: u16,
+        /// The configured host and port.
+        address: String,
         /// The operating system's error.
         source: io::Error,
     },
@@ -90,13 +74,6 @@ pub enum StartError {
     /// A part of the program panicked outside requests, or ended by itself.
     #[error("the process ends: {0}")]
     Fault(String),
-}
-
-impl From<TooFewDescriptors> for StartError {
-    fn from(error: TooFewDescriptors) -> Self {
-        let TooFewDescriptors { limit, minimum, recommended, workers, pooled } = error;
-        Self::TooFewDescriptors { limit, minimum, recommended, workers, pooled }
-    }
 }
 
 impl From<BlueprintStartError> for StartError {
@@ -128,9 +105,9 @@ impl StartError {
 
     fn status(&self) -> u8 {
         match self {
-            Self::Registry(_) | Self::TooFewDescriptors { .. } | Self::InheritedSocket { .. } => EX_CONFIG,
-            // A newer version has written the schema; a restart of this version cannot help.
-            Self::Database(DatabaseError::SchemaTooNew(_)) => EX_CONFIG,
+            Self::Registry(_) | Self::TooFewDescriptors(_) | Self::InheritedSocket { .. } => EX_CONFIG,
+            // The schema is that of another version; a restart of this one cannot help.
+            Self::Database(DatabaseError::SchemaTooNew(_) | DatabaseError::MigrationChanged(_)) => EX_CONFIG,
             Self::Database(_)
             | Self::Blueprint { .. }
             | Self::Signals(_)

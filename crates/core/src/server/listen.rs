@@ -49,8 +49,8 @@ fn socket(settings: &Settings) -> Result<Option<(SocketFile, UnixListener)>, Sta
 fn report_checks(settings: Settings, pipeline: &'static Pipeline) {
     // The task ends by itself.
     let _ = tokio::task::spawn_blocking(move || {
-        for finding in checks::at_start(&settings) {
-            pipeline.report(Report::service(Level::Warning, finding.line()));
+        for result in checks::at_start(&settings) {
+            pipeline.report(Report::service(Level::Warning, result.line()));
         }
     });
 }
@@ -96,7 +96,7 @@ impl StartedService<'_> {
         let program = [service.name, service.version];
         let metrics = Metrics::new(pipeline, database.clone(), in_flight.clone(), program);
         let management = Management { health, metrics, log_control, document: document.into() };
-        let (host, port) = (settings.management.host.as_str(), settings.management.port);
+        let (host, port) = (&settings.management.host, settings.management.port);
         let management = HttpServer::new(move || {
             App::new().configure(management::routes(management.clone())).wrap_fn(serve_head_as_get)
         })
@@ -105,10 +105,14 @@ impl StartedService<'_> {
         .disable_signals()
         .shutdown_timeout(0);
         let management = match sockets.management {
-            sockets if sockets.is_empty() => management.bind((host, port)),
+            sockets if sockets.is_empty() => management.bind((host.as_str(), port)),
             sockets => sockets.into_iter().try_fold(management, HttpServer::listen),
         }
-        .map_err(|source| StartError::Listen { section: "management", host: host.to_owned(), port, source })?;
+        .map_err(|source| StartError::Listen {
+            section: "management",
+            address: host.with_port(port),
+            source,
+        })?;
         // Before the Unix socket is added: actix would list it with a placeholder address.
         let management_addresses = management.addrs();
         let (management, socket) = match socket(settings)? {
@@ -119,7 +123,7 @@ impl StartedService<'_> {
             None => (management, None),
         };
 
-        let (host, port) = (settings.server.host.as_str(), settings.server.port);
+        let (host, port) = (&settings.server.host, settings.server.port);
         let (workers, new_connections) = (Workers::default(), NewConnections::default());
         let (own_workers, accepted) = (workers.clone(), new_connections.clone());
         let mut api = HttpServer::new(move || {
@@ -140,15 +144,15 @@ impl StartedService<'_> {
         if let Some(workers) = settings.server.workers {
             api = api.workers(workers);
         }
-        let listen_error = |source| StartError::Listen { section: "server", host: host.to_owned(), port, source };
-        let api_sockets = ListeningSockets::open(sockets.api, host, port).map_err(listen_error)?;
+        let listen_error = |source| StartError::Listen { section: "server", address: host.with_port(port), source };
+        let api_sockets = ListeningSockets::open(sockets.api, host.as_str(), port).map_err(listen_error)?;
         for socket in api_sockets.duplicate().map_err(listen_error)? {
             api = api.listen(socket).map_err(listen_error)?;
         }
 
         log_startup(service, settings, pipeline, &api.addrs(), &management_addresses, &names, &database);
-        if let Some(finding) = descriptors.finding() {
-            pipeline.report(Report::service(Level::Warning, finding.line()));
+        if let Some(warning) = descriptors.warning() {
+            pipeline.report(Report::service(Level::Warning, warning.line()));
         }
         report_checks(settings.clone(), pipeline);
         let sweeper = Sweeper::new(database.clone(), blueprints.expiring_tables(), settings.database.sweep_interval());

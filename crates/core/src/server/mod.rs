@@ -1,8 +1,9 @@
 //! The service: its builder, the app of each worker, startup and shutdown.
 
 pub(crate) mod app;
-mod database;
+mod database_commands;
 pub(crate) mod debug_token;
+mod descriptor_budget;
 mod doctor;
 pub(crate) mod error;
 pub(crate) mod last_words;

@@ -10,7 +10,8 @@ use cyanotype_telemetry::panic::{self, Panics};
 use cyanotype_telemetry::{Hooks, Level, Pipeline, Report};
 
 use super::app::AppFactory;
-use super::database::open_database;
+use super::database_commands::open_database;
+use super::descriptor_budget;
 use super::error::StartError;
 use super::last_words;
 use super::listen::StartedService;
@@ -91,7 +92,7 @@ fn run(
     let pipeline = start_pipeline(&settings, std::mem::take(&mut service.hooks));
 
     // Before any runtime: with too few descriptors a runtime would fail without a clear reason.
-    let descriptors = DescriptorBudget::claim(&settings).map_err(StartError::from);
+    let descriptors = descriptor_budget::claim(&settings).map_err(StartError::from);
     let served = descriptors.and_then(|descriptors| {
         let sockets = sockets?;
         let signals = handlers.and_then(|handlers| handlers.watch(pipeline)).map_err(StartError::Signals)?;

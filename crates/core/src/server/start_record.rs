@@ -1,6 +1,6 @@
 //! The record of a start or of a startup error.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use cyanotype_telemetry::{Level, Pipeline, Report, write_to_stderr};
@@ -11,7 +11,7 @@ use crate::api::pages;
 use crate::checks::setting_warnings;
 use crate::database::Database;
 use crate::sentry;
-use crate::settings::{Env, Mode, Settings};
+use crate::settings::{Env, Mode, Settings, reachable};
 
 /// Logs the addresses of the service and its main settings; in dev also the URLs to open next, one record each.
 pub(super) fn log_startup(
@@ -77,16 +77,6 @@ fn urls(api: &[SocketAddr], management: &[SocketAddr], has_docs: bool) -> Vec<St
     };
     let docs = has_docs.then(|| url(api, "API documentation", pages::UI)).flatten();
     [url(api, "API", ""), docs, url(management, "Health", "/health/ready")].into_iter().flatten().collect()
-}
-
-/// The address to connect to: the loopback address where the listener is bound to all addresses.
-pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    address
 }
 
 /// Reports why a start failed, or why the process ends without a signal. It is the result of the command, so it is written to stderr in every mode and at every level.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cyanotype_settings::{Conflict, Values, section};
 
-use crate::database::check_url;
+use crate::database::{Options, check_url};
 
 section! {
     /// The database and its connections.
@@ -65,6 +65,20 @@ impl DatabaseSettings {
     #[must_use]
     pub fn idle_timeout(&self) -> Option<Duration> {
         (self.idle_timeout_s > 0).then(|| Duration::from_secs(self.idle_timeout_s))
+    }
+}
+
+impl From<&DatabaseSettings> for Options {
+    fn from(settings: &DatabaseSettings) -> Self {
+        Self {
+            url: settings.url.clone(),
+            migrate: settings.migrate_at_start,
+            max_connections: settings.max_connections,
+            min_connections: settings.min_connections,
+            acquire_timeout: settings.acquire_timeout(),
+            idle_timeout: settings.idle_timeout(),
+            statement_timeout: settings.statement_timeout(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use cyanotype_settings::section;
 
-use super::server::check_host;
+use super::listen_host::{ListenHost, check_host};
 
 /// Minimum length of `management.token`.
 const MIN_TOKEN_LENGTH: usize = 8;
@@ -12,7 +12,7 @@ section! {
     pub struct ManagementSettings {
         /// listen address of the management listener (health checks, log control)
         #[setting(Text, default = "127.0.0.1", check = check_host)]
-        pub host: String,
+        pub host: ListenHost,
         /// listen port of the management listener; 0 selects a free port
         #[setting(Integer(0, 65535), default = 8081)]
         pub port: u16,

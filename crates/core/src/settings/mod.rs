@@ -10,6 +10,7 @@ mod config_files;
 mod cors;
 mod database;
 mod flags;
+mod listen_host;
 mod management;
 mod rate_limits;
 mod server;
@@ -34,6 +35,8 @@ pub use cyanotype_telemetry::settings::{
 };
 pub use database::DatabaseSettings;
 pub use flags::{FlagProvider, FlagSettings};
+pub use listen_host::ListenHost;
+pub(crate) use listen_host::reachable;
 pub use management::ManagementSettings;
 pub use server::{RateLimitSettings, ServerSettings, TrailingSlash};
 

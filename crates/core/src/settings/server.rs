@@ -6,6 +6,7 @@ use actix_web::http::Uri;
 use cyanotype_settings::section;
 use serde::Deserialize;
 
+use super::listen_host::{ListenHost, check_host};
 use super::{ClientAddressSettings, CorsSettings};
 
 section! {
@@ -13,7 +14,7 @@ section! {
     pub struct ServerSettings {
         /// listen address of the API
         #[setting(Text, default = "127.0.0.1", check = check_host)]
-        pub host: String,
+        pub host: ListenHost,
         /// listen port of the API; 0 selects a free port
         #[setting(Integer(0, 65535), default = 8080, env = "PORT")]
         pub port: u16,
@@ -135,14 +136,6 @@ pub enum TrailingSlash {
     /// Serves the route, as if the path had no slash at its end. The setting has the value `equal`.
     #[serde(rename = "equal")]
     Ignore,
-}
-
-/// Checks the syntax of a listen address.
-pub(super) fn check_host(host: &str) -> Result<(), String> {
-    if host.contains(['/', ' ']) {
-        return Err(format!("`{host}` is not an address; expected an IP address or a host name"));
-    }
-    Ok(())
 }
 
 fn check_base_url(url: &str) -> Result<(), String> {

@@ -5,9 +5,16 @@ use crate::database::error::DatabaseError;
 
 /// The error for an applied migration that this program contains with another content.
 pub(super) fn changed_migration(blueprint: &str, applied: &str) -> DatabaseError {
-    DatabaseError::OpenFailed(format!(
+    DatabaseError::MigrationChanged(format!(
         "the migrations of {blueprint} failed: {applied} was changed after it had run: restore the file, and add a new \
          migration instead"
+    ))
+}
+
+/// The error for an applied migration that this program does not contain, although it contains newer ones.
+pub(super) fn missing_migration(blueprint: &str, applied: &str) -> DatabaseError {
+    DatabaseError::MigrationChanged(format!(
+        "the migrations of {blueprint} failed: {applied} was removed after it had run: restore the file"
     ))
 }
 

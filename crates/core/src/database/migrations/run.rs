@@ -7,7 +7,7 @@ use refinery::{Runner, Target};
 use rusqlite::Connection;
 
 use super::embedded::{NamedMigrations, Program};
-use super::errors::{changed_migration, written_by_newer};
+use super::errors::{changed_migration, missing_migration, written_by_newer};
 use super::history::{FIND_WRITER, HistoryTables};
 use super::status::BlueprintMigrations;
 use crate::database::error::DatabaseError;
@@ -157,6 +157,7 @@ fn migration_error(
     }
     let reason = match error.kind() {
         Kind::DivergentVersion(applied, _) => return changed_migration(blueprint, &applied.to_string()),
+        Kind::MissingVersion(applied) => return missing_migration(blueprint, &applied.to_string()),
         Kind::Connection(what, cause) => format!("{what}: {cause}"),
         _ => error.to_string(),
     };

@@ -8,10 +8,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use rusqlite::backup::{self, StepResult};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use serde::Serialize;
 
-use super::backup_file::NewFile;
+use super::backup_file::{NewFile, Published};
+use super::backup_stop::BackupStop;
 use super::open;
 use super::url::{Location, SqliteUrl};
 
@@ -43,7 +44,7 @@ pub enum BackupProgress {
     Checking,
 }
 
-/// Why there is no backup. Nothing of it remains on the disk.
+/// Why there is no backup, or no durable one. Except after [`NotSynced`](Self::NotSynced), nothing of it remains on the disk.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackupError {
@@ -56,6 +57,12 @@ pub enum BackupError {
     /// The copy cannot be written, or it is damaged.
     #[error("cannot write the backup: {0}")]
     Failed(String),
+    /// [`BackupStop::stop`] was called.
+    #[error("the backup was stopped: nothing of it remains")]
+    Stopped,
+    /// The backup is complete and checked, but may be lost in a power failure.
+    #[error("the backup is complete, but its directory cannot be synced: {0}")]
+    NotSynced(String),
 }
 
 /// Writes a copy to a new file, and checks it. Blocks.
@@ -63,6 +70,7 @@ pub(in crate::database) fn back_up(
     url: &str,
     parsed: &SqliteUrl,
     file: &Path,
+    stop: &BackupStop,
     progress: &mut dyn FnMut(BackupProgress),
 ) -> Result<Backup, BackupError> {
     if parsed.location == Location::Memory {
@@ -74,12 +82,25 @@ pub(in crate::database) fn back_up(
     let new = NewFile::create(file).map_err(BackupError::Failed)?;
 
     let mut copy = open_copy(new.path()).map_err(|error| failed(&error))?;
-    copy_pages(&source, &mut copy, page_size, progress)?;
+    let copied = copy_pages(&source, &mut copy, page_size, &mut |copied| {
+        progress(copied);
+        stop.is_requested()
+    });
+    copied.map_err(|error| if is_of_source(&error) { unreadable(error) } else { failed(&error) })?;
+    if stop.is_requested() {
+        return Err(BackupError::Stopped);
+    }
     drop(source);
     progress(BackupProgress::Checking);
-    check(&copy)?;
+    stop.interrupts(&copy);
+    let checked = check(&copy);
+    if stop.is_requested() {
+        return Err(BackupError::Stopped);
+    }
+    checked?;
     copy.close().map_err(|(_, error)| failed(&error))?;
-    let bytes = new.publish(file).map_err(BackupError::Failed)?;
+    let Published { bytes, synced } = new.publish(file).map_err(BackupError::Failed)?;
+    synced.map_err(BackupError::NotSynced)?;
     Ok(Backup { bytes })
 }
 
@@ -99,25 +120,38 @@ fn open_copy(path: &Path) -> rusqlite::Result<Connection> {
     Ok(copy)
 }
 
+/// Copies all pages, unless `is_stopped` after a step.
 fn copy_pages(
     source: &Connection,
     copy: &mut Connection,
     page_size: u64,
-    progress: &mut dyn FnMut(BackupProgress),
-) -> Result<(), BackupError> {
-    let running = backup::Backup::new(source, copy).map_err(|error| failed(&error))?;
+    is_stopped: &mut dyn FnMut(BackupProgress) -> bool,
+) -> rusqlite::Result<()> {
+    let running = backup::Backup::new(source, copy)?;
     loop {
-        let step = running.step(PAGES_PER_STEP).map_err(|error| failed(&error))?;
+        let step = running.step(PAGES_PER_STEP)?;
         let backup::Progress { remaining, pagecount } = running.progress();
         let bytes = |pages: i32| u64::try_from(pages).unwrap_or_default() * page_size;
-        progress(BackupProgress::Copying { copied: bytes(pagecount - remaining), total: bytes(pagecount) });
+        let stopped =
+            is_stopped(BackupProgress::Copying { copied: bytes(pagecount - remaining), total: bytes(pagecount) });
         match step {
             StepResult::Done => return Ok(()),
+            _ if stopped => return Ok(()),
             StepResult::More => sleep(PAUSE),
             // The read transaction excludes both for the database, and no other process knows the copy.
-            _ => return Err(BackupError::Failed("another process uses the new file".into())),
+            _ => return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
         }
     }
+}
+
+/// Whether an error of copying is one of reading: pages of the copy are only written.
+fn is_of_source(error: &rusqlite::Error) -> bool {
+    const READING: [i32; 3] = [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ, ffi::SQLITE_IOERR_CORRUPTFS];
+    let error = error.sqlite_error();
+    error.is_some_and(|error| {
+        matches!(error.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            || READING.contains(&error.extended_code)
+    })
 }
 
 /// Makes the copy one file without a WAL, and checks it.
@@ -139,6 +173,7 @@ fn check(copy: &Connection) -> Result<(), BackupError> {
 fn failed(error: &rusqlite::Error) -> BackupError {
     BackupError::Failed(match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "the disk is full".into(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another process uses the new file".into(),
         _ => error.to_string(),
     })
 }
@@ -146,6 +181,15 @@ fn failed(error: &rusqlite::Error) -> BackupError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_of_reading_is_not_one_of_writing() {
+        let is_of_source = |code: i32| is_of_source(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        let reading = [ffi::SQLITE_IOERR_READ, ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB];
+        assert_eq!(reading.map(is_of_source), [true; 3]);
+        let writing = [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_FULL, ffi::SQLITE_BUSY];
+        assert_eq!(writing.map(is_of_source), [false; 4]);
+    }
 
     #[test]
     fn a_damaged_copy_is_refused() {

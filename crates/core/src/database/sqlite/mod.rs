@@ -6,8 +6,10 @@
 
 mod backup;
 mod backup_file;
+mod backup_stop;
 mod inspect;
 mod open;
+mod ownership;
 mod statements;
 mod transaction;
 mod url;
@@ -30,6 +32,7 @@ use super::value::ToSql;
 
 pub(super) use backup::back_up;
 pub use backup::{Backup, BackupError, BackupProgress};
+pub use backup_stop::BackupStop;
 use statements::{StatementFailure, Writer, changes, is_busy, rows, rows_if_readonly, statement_error};
 pub(super) use transaction::SqliteTransaction;
 use url::Location;

@@ -1,8 +1,6 @@
 //! Opens a SQLite database: private files, a lock against other processes, migrations.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,11 +9,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::super::error::DatabaseError;
 use super::super::migrations::{self, BlueprintMigrations, NamedMigrations, Program};
+use super::ownership;
 use super::url::{Location, SqliteUrl};
 
-/// The database contains password hashes and personal data: only its owner may read it.
-const PRIVATE_FILE: u32 = 0o600;
-const PRIVATE_DIRECTORY: u32 = 0o700;
 /// A reader is blocked only while another process recovers or closes the file.
 const READER_BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// Number of prepared statements cached on each connection.
@@ -97,27 +93,26 @@ fn configure_file(writer: &Connection) -> rusqlite::Result<()> {
     writer.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
 }
 
-/// Creates a missing directory and file, accessible only to this user, and locks a file next to the database.
+/// Creates a missing directory and file, accessible only to one user, and locks a file next to the database.
 fn prepare(database: &Path, create: bool) -> Result<File, String> {
-    if let Some(directory) = database.parent().filter(|directory| !directory.as_os_str().is_empty() && create) {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(PRIVATE_DIRECTORY)
-            .create(directory)
+    let directory = database.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    if create {
+        ownership::create_directories(directory)
             .map_err(|error| format!("cannot be created: directory {}: {error}", directory.display()))?;
     }
     if create && !database.exists() {
-        match OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(database) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(format!("cannot be opened: check the path and its permissions ({error})"));
-            }
-            // Another process may have created it first.
-            _ => {}
-        }
+        let created = fs::metadata(directory).and_then(|owner| ownership::create_file(database, &owner));
+        created.map_err(|error| format!("cannot be opened: check the path and its permissions ({error})"))?;
     }
     let path = lock_file(database);
-    let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(false).mode(PRIVATE_FILE).open(&path);
+    // A missing database is reported when it is opened.
+    let owner = fs::metadata(database).or_else(|_| fs::metadata(directory));
+    let created = owner.and_then(|owner| ownership::create_file(&path, &owner));
+    let file = created.and_then(|created| match created {
+        Some(created) => Ok(created),
+        None => OpenOptions::new().write(true).open(&path),
+    });
     let file = file.map_err(|error| format!("cannot be opened: {}: {error}", path.display()))?;
     file.lock().map_err(|error| format!("cannot be locked: {}: {error}", path.display()))?;
     Ok(file)

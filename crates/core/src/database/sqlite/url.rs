@@ -36,6 +36,11 @@ impl SqliteUrl {
         matches!(&self.location, Location::File(path) if !path.exists())
     }
 
+    /// Whether the file is named relative to the working directory.
+    pub(in crate::database) fn is_relative(&self) -> bool {
+        matches!(&self.location, Location::File(path) if path.is_relative())
+    }
+
     /// Absolute path of the file; `None` in memory.
     pub(in crate::database) fn file(&self) -> Option<PathBuf> {
         match &self.location {

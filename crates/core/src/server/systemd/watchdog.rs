@@ -10,16 +10,14 @@ use std::time::Duration;
 
 use cyanotype_telemetry::{Level, Pipeline, Report};
 use rustix::io::Errno;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::notify;
-use crate::server::start_record::reachable;
+use crate::management_client::is_live;
 use crate::server::workers::Workers;
+use crate::settings::reachable;
 
-const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-const RESPONSE: &[u8] = b"HTTP/1.1 200 ";
 /// How often a request to a management listener that does not respond is repeated.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -99,9 +97,5 @@ async fn responds(address: SocketAddr) -> bool {
 }
 
 async fn ask(address: SocketAddr) -> io::Result<bool> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(REQUEST).await?;
-    let mut response = [0; RESPONSE.len()];
-    stream.read_exact(&mut response).await?;
-    Ok(response == RESPONSE)
+    is_live(TcpStream::connect(address).await?).await
 }

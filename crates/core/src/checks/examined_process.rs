@@ -11,14 +11,14 @@ use rustix::fs::{Access, access};
 
 /// Its rights and its entries in `/proc`.
 #[derive(Debug, Clone)]
-pub(crate) struct Subject {
+pub(crate) struct ExaminedProcess {
     /// The running service; `None` for a start by the caller.
     pub running: Option<i32>,
     pub uid: u32,
     gids: Vec<u32>,
 }
 
-impl Subject {
+impl ExaminedProcess {
     /// A start by the caller.
     pub(crate) fn start_here() -> Self {
         let own = Process::myself().and_then(|it| it.status()).ok();
@@ -47,6 +47,17 @@ impl Subject {
             Some(pid) => format!("/proc/{pid}/{name}").into(),
             None => format!("/proc/self/{name}").into(),
         }
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> i32 {
+        self.running.unwrap_or_else(|| rustix::process::getpid().as_raw_pid())
+    }
+
+    /// The inode of the socket that is its descriptor with this number.
+    pub(crate) fn socket(&self, descriptor: u32) -> Option<u64> {
+        let target = self.file(&format!("fd/{descriptor}")).read_link().ok()?;
+        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
     }
 
     /// A path as it sees it: a running service may have another working directory, and its own mounts.

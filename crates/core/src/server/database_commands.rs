@@ -1,4 +1,4 @@
-//! The service's database: its options from the settings, and an operator's work on it.
+//! The service's database, and an operator's work on it.
 
 use std::path::Path;
 
@@ -6,24 +6,10 @@ use super::error::StartError;
 use super::service::Service;
 use crate::blueprint::registry::EnabledBlueprint;
 use crate::database::{
-    self, Backup, BackupError, BackupProgress, BlueprintMigrations, Database, DatabaseError, Migrations, Options,
+    self, Backup, BackupError, BackupProgress, BackupStop, BlueprintMigrations, Database, DatabaseError, Migrations,
     Program,
 };
-use crate::settings::{self, Settings};
-
-impl From<&settings::DatabaseSettings> for Options {
-    fn from(settings: &settings::DatabaseSettings) -> Self {
-        Self {
-            url: settings.url.clone(),
-            migrate: settings.migrate_at_start,
-            max_connections: settings.max_connections,
-            min_connections: settings.min_connections,
-            acquire_timeout: settings.acquire_timeout(),
-            idle_timeout: settings.idle_timeout(),
-            statement_timeout: settings.statement_timeout(),
-        }
-    }
-}
+use crate::settings::Settings;
 
 impl Service {
     /// Runs an operator's command on the database, migrated as at startup; no other part of the service runs.
@@ -67,16 +53,18 @@ impl Service {
     }
 
     /// Writes a copy of the SQLite database to a new file (mode 0600), while services use it: a consistent state of the time of
-    /// the call, synced to disk and checked. Blocks; `progress` is called after each mebibyte.
+    /// the call, synced to disk and checked. Blocks until it is complete or stopped; `progress` is called after each mebibyte.
     ///
     /// # Errors
-    /// When the database is PostgreSQL or cannot be read, when the file exists or cannot be written, or when the copy is damaged.
+    /// When the database is PostgreSQL or cannot be read, when the file exists or cannot be written, when the copy is damaged, or
+    /// when the backup is stopped.
     pub fn back_up_database(
         &self,
         file: &Path,
+        stop: &BackupStop,
         mut progress: impl FnMut(BackupProgress),
     ) -> Result<Backup, BackupError> {
-        database::back_up(&self.settings.database.url, file, &mut progress)
+        database::back_up(&self.settings.database.url, file, stop, &mut progress)
     }
 
     fn program_version(&self) -> Program {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// How serious a finding is.
+/// How serious a result is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
@@ -28,7 +28,7 @@ impl fmt::Display for Status {
 
 /// What a check found. It contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub struct CheckResult {
     /// Name of the check.
     pub check: &'static str,
     /// How serious it is.
@@ -36,26 +36,26 @@ pub struct Finding {
     /// What was found, without a full stop.
     pub found: String,
     /// What to do; `None` if nothing.
-    pub mend: Option<String>,
+    pub remedy: Option<String>,
 }
 
-impl Finding {
+impl CheckResult {
     pub(crate) fn ok(check: &'static str, found: impl Into<String>) -> Self {
-        Self { check, status: Status::Ok, found: found.into(), mend: None }
+        Self { check, status: Status::Ok, found: found.into(), remedy: None }
     }
 
-    pub(crate) fn warn(check: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { check, status: Status::Warn, found: found.into(), mend: Some(mend.into()) }
+    pub(crate) fn warn(check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { check, status: Status::Warn, found: found.into(), remedy: Some(remedy.into()) }
     }
 
-    pub(crate) fn fail(check: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { check, status: Status::Fail, found: found.into(), mend: Some(mend.into()) }
+    pub(crate) fn fail(check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { check, status: Status::Fail, found: found.into(), remedy: Some(remedy.into()) }
     }
 
-    /// The finding as one line, for a record.
+    /// The result as one line, for a record.
     pub(crate) fn line(&self) -> String {
-        match &self.mend {
-            Some(mend) => format!("{}; {mend}", self.found),
+        match &self.remedy {
+            Some(remedy) => format!("{}; {remedy}", self.found),
             None => self.found.clone(),
         }
     }
