@@ -138,7 +138,7 @@ impl EventSink for SentrySink {
         self.fallback.reports.discard_events(1, Reason::SampleRate);
     }
 
-    /// Spools events that are not sent by the deadline, or writes them as lines.
+    /// Spools events that are not sent by the deadline, or writes them as lines, so that no loss is left to report.
     fn flush(&self, deadline: Instant) -> Losses {
         self.sessions.iter().for_each(|sessions| sessions.close());
         self.logs.iter().for_each(|logs| logs.close());

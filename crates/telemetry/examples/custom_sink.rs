@@ -29,6 +29,7 @@ impl EventSink for EventFile {
         }
     }
 
+    // The pipeline counts these in a record of loss on stderr.
     fn flush(&self, _: Instant) -> Losses {
         match self.lost.swap(0, Ordering::Relaxed) {
             0 => Losses::none(),

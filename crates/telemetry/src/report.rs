@@ -22,8 +22,6 @@ pub struct Report {
     pub kind: Kind,
     /// The severity.
     pub level: Level,
-    /// The minimum level to be recorded, if not `log.level`.
-    pub threshold: Option<Level>,
     /// A description of what happened.
     pub message: String,
     /// The module that reported it; for a breadcrumb its category.
@@ -50,7 +48,6 @@ impl Report {
         Self {
             kind,
             level,
-            threshold: None,
             message,
             target,
             spans: None,

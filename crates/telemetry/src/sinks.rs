@@ -89,7 +89,8 @@ pub trait EventSink: Send + Sync {
     /// Called instead of [`Self::send`] for an event that sampling drops.
     fn sampled_out(&self) {}
 
-    /// Delivers everything queued; returns the losses: everything not delivered by the deadline.
+    /// Delivers everything queued; returns the losses: the events that the sink has not delivered and has not reported itself. A
+    /// record of loss counts them. Called once, at shutdown, before the record sinks are flushed.
     fn flush(&self, deadline: Instant) -> Losses;
 
     /// Applies the effective policy: while [`Snapshot::may_send`] is false, the sink must not send queued events. Called at
@@ -141,22 +142,33 @@ impl Sinks {
     }
 }
 
-impl RecordSink for Sinks {
-    fn write(&self, record: &Record) {
+impl Sinks {
+    /// Writes a record to each record sink.
+    pub(crate) fn write(&self, record: &Record) {
         self.records.iter().for_each(|sink| sink.write(record));
     }
 
-    fn write_response(&self, response: &ResponseRecord<'_>) {
+    /// Writes the record of a response to each record sink.
+    pub(crate) fn write_response(&self, response: &ResponseRecord<'_>) {
         self.records.iter().for_each(|sink| sink.write_response(response));
     }
 
-    fn flush(&self, deadline: Instant) -> Losses {
+    /// Flushes the event sinks; returns the events that they have lost without a report of their own.
+    pub(crate) fn flush_events(&self, deadline: Instant) -> Losses {
+        let mut losses = Losses::none();
+        self.events.iter().for_each(|sink| losses.add(sink.flush(deadline)));
+        losses
+    }
+
+    /// Flushes the record sinks; returns the records that they have lost.
+    pub(crate) fn flush_records(&self, deadline: Instant) -> Losses {
         let mut losses = Losses::none();
         self.records.iter().for_each(|sink| losses.add(sink.flush(deadline)));
         losses
     }
 
-    fn apply(&self, snapshot: &Arc<Snapshot>) {
+    /// Applies the effective policy to all sinks.
+    pub(crate) fn apply(&self, snapshot: &Arc<Snapshot>) {
         self.records.iter().for_each(|sink| sink.apply(snapshot));
         self.events.iter().for_each(|sink| sink.apply(snapshot));
     }

@@ -13,7 +13,6 @@ use crate::effective::{
 use crate::level::Level;
 use crate::report::Report;
 use crate::settings::Settings;
-use crate::sinks::RecordSink;
 
 impl Pipeline {
     /// The effective policy. Change it with the methods of the pipeline, which update the sinks too.

@@ -40,7 +40,7 @@ use crate::report::Report;
 use crate::request::{self, CallerTrace, Claim, RequestContext, RequestParts};
 use crate::sampling;
 use crate::settings::Settings;
-use crate::sinks::{EventSink, RecordSink, Scope, Sinks};
+use crate::sinks::{EventSink, Scope, Sinks};
 use crate::symbolizer::{Job, Symbolizer};
 
 use decision::decide;
@@ -261,16 +261,12 @@ impl Pipeline {
     /// The values in effect for a report.
     fn values_for(&self, report: &Report, request: Option<&RequestContext>) -> EffectiveValues {
         let is_line = report.kind == Kind::Line;
-        // A breadcrumb's target is its category, which is not a module.
-        let target = if report.kind == Kind::Breadcrumb { "" } else { &report.target };
         let identity = request.map(|it| &**it.identity());
         let snapshot = self.snapshot();
-        let mut effective = match is_line {
-            true => snapshot.values_for(&RecordOrigin { is_line, ..RecordOrigin::new(identity, target) }),
-            false => snapshot.values_for_request(identity, target),
-        };
-        effective.policy.level = report.threshold.unwrap_or(effective.policy.level);
-        effective
+        match is_line {
+            true => snapshot.values_for(&RecordOrigin { is_line, ..RecordOrigin::new(identity, &report.target) }),
+            false => snapshot.values_for_request(identity, &report.target),
+        }
     }
 
     /// The event sinks that accept another event, each with its scope at this moment; none if sampling drops the event.

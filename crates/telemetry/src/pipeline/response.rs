@@ -11,7 +11,6 @@ use crate::refused_requests::RefusedRequests;
 use crate::report::Report;
 use crate::request::RequestContext;
 use crate::settings::Env;
-use crate::sinks::RecordSink;
 use crate::symbolizer::Job;
 
 /// The maximum response content in a breadcrumb, in bytes.

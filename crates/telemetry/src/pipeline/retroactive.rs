@@ -11,7 +11,6 @@ use crate::policy::{Kind, Policy};
 use crate::record::{Record, ResponseRecord};
 use crate::report::Report;
 use crate::request::{RequestContext, RetroactiveLines};
-use crate::sinks::RecordSink;
 
 impl Pipeline {
     /// Stores a line that is written only if its request fails.

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use super::fixture::{SentEvent, pipeline, pipeline_with_hooks};
 use super::*;
 use crate::failure::Link;
+use crate::memory::MemorySink;
 use crate::record::ResponseRecord;
 use crate::request::{ActiveSpan, RequestEnd, RequestIdentity};
-use crate::sinks::{EventSink, Scope};
+use crate::sinks::{EventSink, RecordSink, Scope};
 use crate::stack::Stack;
 
 /// One row of a table: a report, its circumstances, and the expected result.
@@ -82,7 +83,7 @@ impl<'a> Row<'a> {
         match self.reported {
             "-" => None,
             "line" => Some(Report { kind: Kind::Line, level: Level::Warning, ..self.report() }),
-            "event" => Some(Report { threshold: Some(Level::Critical), ..exception() }),
+            "event" => Some(Report { level: Level::Debug, ..exception() }),
             "both" | "refused" => Some(exception()),
             other => panic!("unknown sink: {other}"),
         }
@@ -746,7 +747,7 @@ fn suppressed_reports_are_counted_in_the_sink_that_missed_them() {
     assert_eq!((lines.len(), events.len()), (1, 0));
     assert_eq!((&lines[0]["dropped"], lines[0].get("transaction")), (&json!({"line": 1}), None));
     // No line: below the level.
-    let (lines, events) = suppressed_once(|| Report { threshold: Some(Level::Critical), ..exception("too late") });
+    let (lines, events) = suppressed_once(|| Report { level: Level::Debug, ..exception("too late") });
     assert_eq!((lines.len(), events.len()), (0, 1));
     // The line was written, only its event was not sent.
     let (lines, events) = suppressed_once(|| Report { level: Level::Error, ..line() });
@@ -979,6 +980,35 @@ fn lines_lost_at_shutdown_are_stored_by_event_sinks() {
         pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
         assert_eq!(counts.map(|count| count.stored.load(Relaxed)), [lost as usize; 2]);
     }
+}
+
+/// An event sink that loses this many events, and does not report them.
+struct LosingEvents(u64);
+
+impl EventSink for LosingEvents {
+    fn send(&self, _: &Event, _: Option<&Scope>) {}
+
+    fn flush(&self, _: Instant) -> Losses {
+        Losses(vec![(Kind::Exception, self.0)])
+    }
+}
+
+#[test]
+fn events_lost_at_shutdown_are_counted_in_a_record() {
+    let lines = |mode| {
+        let memory = MemorySink::default();
+        let sinks = Sinks::none().record(Arc::new(memory.clone())).event(Arc::new(LosingEvents(2)));
+        let sinks = sinks.event(Arc::new(LosingEvents(3)));
+        let pipeline = Pipeline::new(&super::fixture::settings(&[("log.mode", mode)]), Hooks::default(), sinks);
+        pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
+        memory.take().0
+    };
+    for mode in ["both", "sentry"] {
+        let lines = lines(mode);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_eq!((&lines[0]["kind"], &lines[0]["dropped"]["exception"]), (&json!("service"), &json!(5)), "{mode}");
+    }
+    assert!(lines("off").is_empty());
 }
 
 #[test]
