@@ -211,7 +211,8 @@ impl Snapshot {
         self.inputs.on_failure
     }
 
-    /// Whether the policy allows any record at all, in any scope.
+    /// Whether the policy allows any record at all, in any scope. A sink reports its own losses, which may be of any scope, while it
+    /// does ([`Policy::notice_destinations`]).
     #[must_use]
     pub fn may_record(&self) -> bool {
         self.may_record

@@ -322,7 +322,7 @@ impl Pipeline {
             report = report.with("transaction", route);
         }
         let policy = self.policy();
-        if !records.is_empty() && !policy.is_off() {
+        if !records.is_empty() && policy.notice_destinations().stderr {
             let losses = Losses(records);
             let message = format!("suppressed {} repeats of {failure}", losses.total());
             self.sinks.write(&Record::losses(&losses, message, report.data.clone()));

@@ -7,7 +7,7 @@ use serde_json::Map;
 
 use super::Pipeline;
 use crate::losses::Losses;
-use crate::policy::{Kind, Policy};
+use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{Record, ResponseRecord};
 use crate::report::Report;
 use crate::request::{RequestContext, RetroactiveLines};
@@ -28,15 +28,16 @@ impl Pipeline {
             return;
         }
         let policy = snapshot.values_for_request(Some(request.identity()), ResponseRecord::TARGET).policy;
+        let destinations = policy.retroactive_destinations();
         let (lines, dropped) = request.with_retroactive_lines(RetroactiveLines::take);
-        if dropped > 0 && policy.has_stderr() {
+        if dropped > 0 && destinations.stderr {
             self.sinks.write(&dropped_lines(dropped, request));
         }
-        let breadcrumbs = policy.has_sentry().then(|| lines.iter().map(|(at, line)| line.to_breadcrumb(*at)));
-        if let Some(breadcrumbs) = breadcrumbs {
+        if destinations.sentry == ToSentry::Breadcrumb {
+            let breadcrumbs = lines.iter().map(|(at, line)| line.to_breadcrumb(*at));
             request.breadcrumbs().merge(breadcrumbs, self.max_breadcrumbs);
         }
-        if policy.has_stderr() {
+        if destinations.stderr {
             for (at, line) in lines {
                 let record = line.into_record(at, Some(request.identity()), None, false);
                 self.sinks.write(&Record { retroactive: true, ..record });
