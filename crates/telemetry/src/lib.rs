@@ -99,7 +99,7 @@ pub use policy::{Destinations, Kind, Policy, StackPlacement, ToSentry};
 pub use record::{Breadcrumb, EventId, EventScope, User};
 pub use report::Report;
 pub use request_handle::{RequestHandle, keep_request};
-pub use routes::rule_matches;
+pub use routes::{is_below, rule_matches, split_rule};
 pub use settings::Settings;
 pub use sink_counts::{Deliveries, RecordCounts, SinkCounts};
 pub use sinks::{EventSink, RecordSink, Scope, Sinks};

@@ -16,7 +16,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError};
 use cyanotype_actix::ClientAddress;
 use cyanotype_telemetry::request;
-use cyanotype_telemetry::rule_matches;
+use cyanotype_telemetry::{is_below, rule_matches};
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
@@ -122,10 +122,6 @@ fn stricter(
         (Err(one), Err(other)) => Err(if other.reset > one.reset { other } else { one }),
         (Err(refused), Ok(_)) | (Ok(_), Err(refused)) => Err(refused),
     }
-}
-
-fn is_below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The state of a limit that response headers report.

@@ -41,7 +41,8 @@ impl Pipeline {
         self.finish_stacks(deadline);
         let lost_events = self.sinks.flush_events(after(EVENTS_SHARE, deadline));
         if !lost_events.is_empty() && self.snapshot().may_record() {
-            let message = format!("dropped {} events: not delivered by an event sink before the stop", lost_events.total());
+            let message =
+                format!("dropped {} events: not delivered by an event sink before the stop", lost_events.total());
             let record = Record::losses(&lost_events, message, Map::new());
             self.sinks.write(&Record { target: "cyanotype".to_owned(), ..record });
         }
