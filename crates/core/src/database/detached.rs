@@ -50,7 +50,7 @@ impl Database {
         };
         #[expect(clippy::disallowed_methods, reason = "the task enters the scope of the request, which awaits it")]
         match request::current() {
-            Some(request) => drop(actix_web::rt::spawn(request::scope(request, task))),
+            Some(request) => drop(actix_web::rt::spawn(request::run_in(request, task))),
             None => drop(actix_web::rt::spawn(task)),
         }
         let guard = DetachOnDrop { is_finished: false };

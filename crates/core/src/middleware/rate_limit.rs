@@ -27,7 +27,7 @@ use super::response_headers::with_headers;
 use crate::handler::problem::Problem;
 use crate::limits::{Rate, RateLimits};
 use crate::settings::{self, ServerSettings};
-use crate::time::whole_seconds;
+use crate::time::ceil_seconds;
 
 /// The limit, the remaining requests, and the seconds until the limit is restored or, after a refusal, until a retry.
 pub(crate) const HEADERS: [HeaderName; 3] = [
@@ -156,11 +156,11 @@ impl Limiter {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();
                 let full_again = self.quota.replenish_interval() * limit.saturating_sub(remaining);
-                Ok(LimitStatus { limit, remaining, reset: whole_seconds(full_again) })
+                Ok(LimitStatus { limit, remaining, reset: ceil_seconds(full_again) })
             }
             Err(until) => {
                 let wait = until.wait_time_from(clients.clock().now());
-                Err(LimitStatus { limit, remaining: 0, reset: whole_seconds(wait).max(1) })
+                Err(LimitStatus { limit, remaining: 0, reset: ceil_seconds(wait).max(1) })
             }
         }
     }

@@ -100,7 +100,7 @@ fn failure() -> impl Strategy<Value = Failure> {
     });
     (vec(link, 1..8), vec(frame, 0..60)).prop_map(|(chain, frames)| {
         let stack = Some(Arc::new(Stack::from_frames(frames)));
-        Failure { chain, stack, panic: false, place: None, outage: false }
+        Failure { chain, stack, panic: false, panic_site: None, outage: false }
     })
 }
 
@@ -289,7 +289,8 @@ fn a_stack_is_cut_before_fields_and_fields_before_the_message() {
     };
     let shown = |stack: usize, field: usize, error: usize| {
         let link = Link { type_name: "Broken".into(), message: "e".repeat(error) };
-        let failure = Failure { chain: vec![link], stack: frames(stack), panic: false, place: None, outage: false };
+        let failure =
+            Failure { chain: vec![link], stack: frames(stack), panic: false, panic_site: None, outage: false };
         let record = Record {
             failure: Some(FailureDetail { failure, with_stack: true }),
             detail: Detail::Fields(Map::from_iter([
