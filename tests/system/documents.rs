@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use cyanotype::catalog::{COMMON, SERVICE};
+use system_tests::scratch::Scratch;
 use system_tests::service::Service;
 use system_tests::{binaries, scratch};
 use test_harness::documents;
@@ -45,6 +46,18 @@ pub fn assert_test_exists(document: &str, test: &str) {
 fn the_readme_shows_the_table() {
     let table = stdout(&["log", "explain", "--set", "sentry.dsn=https://key@sentry.example/1"]);
     check("README.md", "app log explain", &format!("```text\n$ app log explain\n{}\n```\n", table.trim_end()));
+}
+
+#[test]
+fn the_contract_lists_every_subcommand() {
+    let scratch = Scratch::new("man");
+    stdout(&["man", &scratch.path().display().to_string()]);
+    let pages = std::fs::read_dir(scratch.path()).expect("the pages are written").flatten();
+    let names = pages.map(|page| page.file_name().to_string_lossy().trim_end_matches(".1").replace('-', " "));
+    let names: BTreeSet<String> = names.collect();
+    let has_subcommands = |name: &String| names.iter().any(|other| other.starts_with(&format!("{name} ")));
+    let commands: Vec<_> = names.iter().filter(|name| !has_subcommands(name)).map(|name| format!("`{name}`")).collect();
+    check("docs/CONTRACT.md", "subcommands", &format!("{}.\n", commands.join(", ")));
 }
 
 #[test]

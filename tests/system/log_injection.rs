@@ -147,7 +147,7 @@ fn a_narrow_terminal_shows_no_text_of_a_client_in_its_first_column() {
     let respond = json!({"respond": {"status": 200, "content_type": "application/json", "body": body}});
     run(service.client(), json!([]), respond);
     let written = service.stop().stderr;
-    assert!(written.contains("\x1b[33mwarning \x1b[0m"), "a terminal is coloured: {written}");
+    assert!(written.contains("\x1b[33mwarning \x1b[0m"), "a terminal is colored: {written}");
     for line in written.lines() {
         let mut parts = line.split('\x1b');
         let first = parts.next().unwrap_or_default().to_owned();

@@ -362,7 +362,7 @@ mod tests {
         let parts = RequestParts { client: "198.51.100.1".parse().ok(), ..RequestParts::default() };
         let pipeline = crate::test_support::Fixture::new(&[]).pipeline;
         let context = Arc::new(pipeline.begin_request(None, CallerTrace::default(), parts));
-        let found = request::scope(context, extract(Some("192.0.2.9:1"))).await;
+        let found = request::run_in(context, extract(Some("192.0.2.9:1"))).await;
         assert_eq!(found.as_deref(), Some("198.51.100.1"));
     }
 }

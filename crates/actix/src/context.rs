@@ -43,7 +43,7 @@ fn parts(snapshot: &Snapshot, address_resolver: &ClientAddressResolver, request:
     if !snapshot.may_record_requests() {
         return parts;
     }
-    if !snapshot.may_send_for_requests() {
+    if !snapshot.event_sinks_active_for_requests() {
         parts.headers = headers.get_all(USER_AGENT).map(|value| (USER_AGENT, value.clone())).collect();
         return parts;
     }

@@ -33,8 +33,9 @@ pub use context::request_context;
 pub use cyanotype_settings::Loader;
 pub use cyanotype_telemetry::settings::ResponseLog;
 pub use cyanotype_telemetry::{
-    Breadcrumb, EventId, EventScope, EventSink, Level, Losses, Message, RecordSink, RequestHandle, Scope, Sinks, User,
-    add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical, keep_request, scope, spawn,
+    Breadcrumb, EventId, EventScope, EventSink, Level, Losses, Message, RecordSink, RequestHandle, SinkScope, Sinks,
+    User, add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical, keep_request, scope,
+    spawn,
 };
 pub use recorder::Recorder;
 pub use response_log::{ResponseLogRules, ResponseLogger};

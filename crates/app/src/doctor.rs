@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_wraps_between_words_and_has_colours() {
+    fn a_terminal_wraps_between_words_and_has_colors() {
         let text = "one two three four five six seven eight nine ten";
         assert_eq!(wrap(text, Some(20)), ["one two three four", "five six seven eight", "nine ten"]);
         let shown = Layout { has_color: true, width: Some(40) }.show(&result());

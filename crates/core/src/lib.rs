@@ -82,7 +82,7 @@ pub use recorder::Recorder;
 pub use sentry::{SENTRY_COMPILED_IN, policy};
 pub use server::debug_token::DebugTokenError;
 pub use server::error::StartError;
-pub use server::last_words::main;
+pub use server::main_guard::main;
 pub use server::run::serve;
 pub use server::service::Service;
 pub use settings::ResponseLog;

@@ -13,7 +13,7 @@ pub fn now() -> Timestamp {
 }
 
 /// Whole seconds, rounded up, for response headers.
-pub(crate) fn whole_seconds(time: Duration) -> u64 {
+pub(crate) fn ceil_seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 

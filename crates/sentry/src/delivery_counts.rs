@@ -20,13 +20,14 @@ impl Count {
 }
 
 /// The number of envelopes by outcome, since the start of the process. An envelope that was spooled and later sent counts as both.
+/// One without an event that is dropped in an outage has none of these outcomes: the losses count it.
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryCounts {
     /// Accepted by Sentry, by category.
     sent: [Count; Category::ALL.len()],
     /// Stored in the spool, to be sent later.
     pub spooled: Count,
-    /// Neither sent nor spooled: an event that was written to stderr in full, or anything else that was dropped.
+    /// Refused by Sentry, or an event that could be neither sent nor spooled. Such events are written to stderr in full.
     pub refused: Count,
     /// Dropped because of a rate limit; never an event.
     pub limited: Count,

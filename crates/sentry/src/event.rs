@@ -9,7 +9,7 @@ use sentry::protocol::{
 };
 
 use cyanotype_telemetry::Level;
-use cyanotype_telemetry::failure::{Failure, PanicPlace};
+use cyanotype_telemetry::failure::{Failure, PanicSite};
 use cyanotype_telemetry::record::{CodeLocation, Event, EventScope, RecordedBreadcrumb, Spans};
 use cyanotype_telemetry::request::{RequestIdentity, RequestParts, SpanId};
 use cyanotype_telemetry::stack::{Frame, Stack};
@@ -34,7 +34,7 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
         if let Some(stack) = &failure.stack {
             built.debug_meta = debug_meta::of(stack);
         }
-        if let Some(PanicPlace { location, thread }) = &failure.place {
+        if let Some(PanicSite { location, thread }) = &failure.panic_site {
             built.extra.insert("exception.location".to_owned(), location.clone().into());
             built.extra.extend(thread.clone().map(|thread| ("thread".to_owned(), thread.into())));
         }

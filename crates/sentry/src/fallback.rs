@@ -113,8 +113,12 @@ impl Fallback {
 
     /// Drops an envelope without an event.
     fn drop(&self, envelope: &QueuedEnvelope, why: &Undelivered) {
-        let count = if why.is_rate_limit() { &self.counts.limited } else { &self.counts.refused };
-        count.add(1);
+        match why {
+            Undelivered::Refused(_) => self.counts.refused.add(1),
+            Undelivered::Limited(_) | Undelivered::HeldBack => self.counts.limited.add(1),
+            // An outage: what is not spooled then is counted below, as dropped records of this sink.
+            Undelivered::Unavailable(_) | Undelivered::QueueFull | Undelivered::Stopped => {}
+        }
         if let Some(reason) = why.reported_as() {
             self.reports.discard(&envelope.losses, reason);
         }

@@ -7,7 +7,7 @@ use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::{Event, Record};
 use cyanotype_telemetry::request::{ActiveSpan, RequestEnd, RequestIdentity};
 use cyanotype_telemetry::settings::Env;
-use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings, SinkCounts};
+use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Settings, SinkCounts, SinkScope};
 use sentry::protocol::client_report::Reason;
 use sentry::{ClientInitGuard, Hub};
 
@@ -67,7 +67,7 @@ impl SentrySink {
 }
 
 impl EventSink for SentrySink {
-    fn begin_request(&self) -> Option<Scope> {
+    fn begin_request(&self) -> Option<SinkScope> {
         // A request that arrived just before a change of the mode has not passed sentry-actix, and has no hub of its own yet.
         match self.transactions.then(TracedRequest::current).flatten() {
             Some(traced) => Some(Arc::new(traced)),
@@ -76,20 +76,20 @@ impl EventSink for SentrySink {
     }
 
     /// Binds the request's hub, so that direct calls of the SDK use it.
-    fn enter(&self, scope: &Scope, f: &mut dyn FnMut()) {
+    fn enter(&self, scope: &SinkScope, f: &mut dyn FnMut()) {
         match hub(scope) {
             Some(hub) => Hub::run(hub, f),
             None => f(),
         }
     }
 
-    fn begin_response(&self, scope: &Scope, request: &RequestIdentity, status: u16) {
+    fn begin_response(&self, scope: &SinkScope, request: &RequestIdentity, status: u16) {
         if let Some(traced) = scope.downcast_ref::<TracedRequest>() {
             traced.describe(request, Some(status));
         }
     }
 
-    fn end_request(&self, scope: &Scope, request: &RequestIdentity, end: &RequestEnd) {
+    fn end_request(&self, scope: &SinkScope, request: &RequestIdentity, end: &RequestEnd) {
         if let Some(traced) = scope.downcast_ref::<TracedRequest>().filter(|_| end.status.is_none()) {
             traced.cancel(request);
         }
@@ -98,12 +98,12 @@ impl EventSink for SentrySink {
         }
     }
 
-    fn active_span(&self, scope: &Scope) -> Option<ActiveSpan> {
+    fn active_span(&self, scope: &SinkScope) -> Option<ActiveSpan> {
         scope.downcast_ref::<TracedRequest>()?.active_span()
     }
 
     /// A copy of the current hub's scope, such as that of `sentry::with_scope`. Hubs share their scopes until one of them changes.
-    fn capture_scope(&self, request: Option<&Scope>) -> Option<Scope> {
+    fn capture_scope(&self, request: Option<&SinkScope>) -> Option<SinkScope> {
         let client = self.main.client();
         let has_our_client =
             |hub: &Arc<Hub>| hub.client().as_ref().map(Arc::as_ptr) == client.as_ref().map(Arc::as_ptr);
@@ -112,7 +112,7 @@ impl EventSink for SentrySink {
         Some(Arc::new(Hub::new_from_top(hub)))
     }
 
-    fn send(&self, event: &Event, scope: Option<&Scope>) {
+    fn send(&self, event: &Event, scope: Option<&SinkScope>) {
         let hub = Hub::new_from_top(scope.and_then(hub).unwrap_or_else(Hub::main));
         let fingerprint = grouping::fingerprint(event);
         // After the SDK has added the fingerprint of its scope.
@@ -138,7 +138,7 @@ impl EventSink for SentrySink {
         self.fallback.reports.discard_events(1, Reason::SampleRate);
     }
 
-    /// Spools events that are not sent by the deadline, or writes them as lines.
+    /// Spools events that are not sent by the deadline, or writes them as lines, so that no loss is left to report.
     fn flush(&self, deadline: Instant) -> Losses {
         self.sessions.iter().for_each(|sessions| sessions.close());
         self.logs.iter().for_each(|logs| logs.close());
@@ -150,7 +150,7 @@ impl EventSink for SentrySink {
         self.gate.apply(snapshot);
         self.fallback.apply(snapshot);
         // Last, so that resumed deliveries already use the new policy.
-        self.queue.set_paused(!snapshot.may_send());
+        self.queue.set_paused(!snapshot.event_sinks_active());
     }
 
     fn counts(&self) -> Option<SinkCounts> {
@@ -171,8 +171,8 @@ impl EventSink for SentrySink {
     }
 }
 
-fn hub(scope: &Scope) -> Option<Arc<Hub>> {
-    let traced = |scope: Scope| scope.downcast_ref().map(|traced: &TracedRequest| Arc::clone(&traced.hub));
+fn hub(scope: &SinkScope) -> Option<Arc<Hub>> {
+    let traced = |scope: SinkScope| scope.downcast_ref().map(|traced: &TracedRequest| Arc::clone(&traced.hub));
     Arc::clone(scope).downcast().map_or_else(traced, Some)
 }
 

@@ -50,8 +50,4 @@ impl Undelivered {
             Self::Stopped => Some(Reason::InternalSdkError),
         }
     }
-
-    pub(crate) fn is_rate_limit(&self) -> bool {
-        matches!(self, Self::Limited(_) | Self::HeldBack)
-    }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use cyanotype_settings::Loader;
 use cyanotype_telemetry::panic::Panics;
 use cyanotype_telemetry::record::Event;
-use cyanotype_telemetry::{EventSink, Hooks, Kind, Losses, Scope, Settings, Sinks, capture_exception};
+use cyanotype_telemetry::{EventSink, Hooks, Kind, Losses, Settings, SinkScope, Sinks, capture_exception};
 
 struct EventFile {
     file: File,
@@ -22,13 +22,14 @@ struct EventFile {
 impl EventSink for EventFile {
     // Usually called on the thread that resolves stack traces, but on the reporting thread if the queue of the resolving thread
     // is full or closed: it may wait for the disk, but not for long.
-    fn send(&self, event: &Event, _: Option<&Scope>) {
+    fn send(&self, event: &Event, _: Option<&SinkScope>) {
         let line = serde_json::to_string(event).map_err(io::Error::from);
         if line.and_then(|line| writeln!(&self.file, "{line}")).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
+    // The pipeline counts these in a record of loss on stderr.
     fn flush(&self, _: Instant) -> Losses {
         match self.lost.swap(0, Ordering::Relaxed) {
             0 => Losses::none(),

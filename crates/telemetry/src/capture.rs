@@ -7,11 +7,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
 
+use crate::capture_site::CaptureSite;
 use crate::failure::Failure;
 use crate::level::Level;
 use crate::panic;
 use crate::pipeline::pipeline;
-use crate::place::Place;
 use crate::policy::Kind;
 use crate::record::{Breadcrumb, EventId, EventScope, User};
 use crate::report::Report;
@@ -50,13 +50,13 @@ pub fn capture_exception_with(error: &(dyn Error + 'static), set: impl FnOnce(&m
 
 fn capture(
     error: &(dyn Error + 'static),
-    place: &'static Location<'static>,
+    site: &'static Location<'static>,
     scope: Option<EventScope>,
 ) -> Option<EventId> {
     let pipeline = pipeline()?;
     let failure = Failure::new(error, Some(Arc::new(Stack::capture())));
-    let report = Report::failure(Kind::Exception, &target(place), failure);
-    pipeline.report(Report { place: Some(Place::Code(place)), scope: scope.map(Arc::new), ..report })
+    let report = Report::failure(Kind::Exception, &target(site), failure);
+    pipeline.report(Report { capture_site: Some(CaptureSite::Code(site)), scope: scope.map(Arc::new), ..report })
 }
 
 fn built(set: impl FnOnce(&mut EventScope)) -> EventScope {
@@ -149,9 +149,9 @@ where
     match request::current() {
         Some(request) => {
             request.mark_detached();
-            tokio::task::spawn_local(request::scope(request, reported))
+            tokio::task::spawn_local(request::run_in(request, reported))
         }
-        None => tokio::task::spawn_local(request::with_own_breadcrumbs(reported)),
+        None => tokio::task::spawn_local(request::with_task_breadcrumbs(reported)),
     }
 }
 

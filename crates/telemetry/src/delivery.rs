@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::record::Event;
-use crate::sinks::{EventSink, Scope};
+use crate::sinks::{EventSink, SinkScope};
 
 /// An event and the sinks that accepted it, each with its scope at the capture.
 pub(crate) struct Delivery {
     pub event: Event,
-    pub to: Vec<(Arc<dyn EventSink>, Option<Scope>)>,
+    pub to: Vec<(Arc<dyn EventSink>, Option<SinkScope>)>,
 }
 
 impl Delivery {

@@ -32,15 +32,15 @@ pub struct Failure {
     /// Whether it is a panic, whose event has the level fatal.
     pub panic: bool,
     /// Where it panicked, if that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<PanicPlace>,
+    #[serde(rename = "place", skip_serializing_if = "Option::is_none")]
+    pub panic_site: Option<PanicSite>,
     /// Whether it is an outage of something that every request needs; such failures have a flood limit of one report per window.
     pub outage: bool,
 }
 
 /// Where a panic happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PanicPlace {
+pub struct PanicSite {
     /// `file:line:column`.
     pub location: String,
     /// The name of the thread; `None` for a thread without one.
@@ -70,7 +70,7 @@ impl Failure {
         });
         let mut chain: Vec<Link> = innermost_first.collect();
         chain.reverse();
-        Self { chain, stack, panic: false, place: None, outage: false }
+        Self { chain, stack, panic: false, panic_site: None, outage: false }
     }
 
     /// Sets the name of the outermost error's type, if it is known.
@@ -96,7 +96,7 @@ impl Failure {
     #[must_use]
     pub fn from_message(type_name: &str, message: String) -> Self {
         let chain = vec![Link { type_name: type_name.into(), message }];
-        Self { chain, stack: None, panic: false, place: None, outage: false }
+        Self { chain, stack: None, panic: false, panic_site: None, outage: false }
     }
 
     /// Creates a failure from a panic's payload: a text, a number, or a boxed error with its sources.

@@ -29,7 +29,8 @@ pub(crate) struct Fingerprint<'a> {
     pub route: Option<&'a str>,
     /// Whether the failure is an outage, which has a separate limit.
     pub outage: bool,
-    /// The fingerprint that code has set, or nothing. It takes the place of the others, but where it names them as Sentry's default.
+    /// The fingerprint that code has set. If not empty, it replaces the other fields, unless it contains `{{ default }}`, which stands
+    /// for them.
     pub chosen: &'a [String],
 }
 
@@ -37,8 +38,7 @@ pub(crate) struct Fingerprint<'a> {
 const DEFAULT: &str = "{{ default }}";
 
 impl Fingerprint<'_> {
-    /// Its hash: windows hold no text, however long the messages are. The random state keeps clients from choosing messages that
-    /// collide.
+    /// A hash, so that windows need not store messages. The random state keeps clients from choosing messages that collide.
     fn hash(&self, state: &RandomState) -> u64 {
         let mut hasher = state.build_hasher();
         (self.outage, self.chosen).hash(&mut hasher);
@@ -146,7 +146,7 @@ impl State {
     }
 
     /// Removes the windows that have ended, up to the first one with suppressed reports, whose count the thread reports.
-    fn restart_ended(&mut self, now: Instant) {
+    fn remove_ended_without_counts(&mut self, now: Instant) {
         while let Some((end, hash)) = self.order.front()
             && *end <= now
             && self.by_hash.get(hash).is_none_or(|window| window.suppressed.is_none())
@@ -194,7 +194,7 @@ impl FloodLimiter {
         let hash = fingerprint.hash(&self.hash_state);
         let now = Instant::now();
         let mut state = self.windows.state.lock();
-        state.restart_ended(now);
+        state.remove_ended_without_counts(now);
         let mut is_thread_needed = false;
         if !state.by_hash.contains_key(&hash) {
             if state.by_hash.len() >= MAX_WINDOWS

@@ -10,7 +10,7 @@ use crate::settings::Settings;
 
 /// The target of the records.
 const TARGET: &str = "cyanotype::sentry";
-/// A number of parts that no event reaches, for the length of a record's other keys.
+/// Upper bound of the number of parts, to reserve space for its digits.
 const MANY_PARTS: usize = 9_999_999;
 /// The maximum length of the reason in a part, in bytes. The settings allow lines of 2048 bytes.
 const MAX_REASON_BYTES: usize = 256;

@@ -10,16 +10,6 @@ use crate::image::Image;
 use crate::settings::SentrySettings;
 use crate::symbol;
 
-/// Crates of this framework.
-const FRAMEWORK: [&str; 6] = [
-    "cyanotype",
-    "cyanotype_actix",
-    "cyanotype_redact",
-    "cyanotype_sentry",
-    "cyanotype_settings",
-    "cyanotype_telemetry",
-];
-
 /// First parts of the names of crates that are on the path of requests, for binaries without debug information.
 const LIBRARIES: [&str; 10] =
     ["__rustc", "actix", "alloc", "backtrace", "core", "futures", "std", "tokio", "tracing", "sentry"];
@@ -89,10 +79,16 @@ pub(crate) fn is_in_app(function: Option<&str>, file: Option<&str>, image: Optio
     match (function, file) {
         _ if !is_executable => false,
         (None, _) => true,
-        (Some(function), _) if symbol::is_in_crates(function, &FRAMEWORK) => false,
+        (Some(function), _) if is_framework(function) => false,
         (Some(_), Some(file)) => is_workspace_file(file, workspace()),
         (Some(function), None) => function.contains("::") && !is_library(function),
     }
+}
+
+/// Whether a function is of a crate of this framework.
+fn is_framework(function: &str) -> bool {
+    let name = symbol::path(function).split("::").next().unwrap_or_default();
+    name == "cyanotype" || name.starts_with("cyanotype_")
 }
 
 fn is_library(function: &str) -> bool {
@@ -148,9 +144,13 @@ mod tests {
             "tokio::runtime::task::harness::poll_future",
             "actix_web::handler::handler_service",
             "cyanotype::middleware::errors::report",
+            "cyanotype_flags::provider::evaluate",
+            "<cyanotype_actix::context::Service<S> as actix_service::Service<R>>::call",
         ] {
             assert!(!of(function), "{function}");
         }
+        assert!(!is_in_app(Some("cyanotype_flags::provider::evaluate"), Some("crates/flags/src/provider.rs"), None));
+        assert!(of("cyanotypes::shop::place"), "another crate whose name only begins like the framework's");
     }
 
     #[test]

@@ -16,12 +16,12 @@
 //! use std::time::Instant;
 //!
 //! use cyanotype_telemetry::record::Event;
-//! use cyanotype_telemetry::{EventSink, Losses, Scope, Sinks};
+//! use cyanotype_telemetry::{EventSink, Losses, SinkScope, Sinks};
 //!
 //! struct Counter(std::sync::atomic::AtomicU64);
 //!
 //! impl EventSink for Counter {
-//!     fn send(&self, _: &Event, _: Option<&Scope>) {
+//!     fn send(&self, _: &Event, _: Option<&SinkScope>) {
 //!         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
 //!     }
 //!
@@ -38,6 +38,7 @@
 #![warn(missing_docs, unreachable_pub)]
 
 mod capture;
+mod capture_site;
 pub mod debug_token;
 mod delivery;
 #[cfg(test)]
@@ -63,7 +64,6 @@ mod outcome;
 pub mod panic;
 mod panic_payload;
 pub mod pipeline;
-mod place;
 mod plain_text;
 mod policy;
 mod priority;
@@ -87,22 +87,22 @@ pub mod template;
 mod window_counter;
 
 pub use capture::{Message, add_breadcrumb, capture_event, capture_exception, capture_exception_with, scope, spawn};
+pub use capture_site::CaptureSite;
 pub use full_event::FullEventRecords;
 pub use ignored::IgnoredTypes;
 pub use level::{Level, UnknownLevel};
 pub use losses::Losses;
 pub use mute::mute_this_thread;
 pub use pipeline::{BeforeBreadcrumb, BeforeSend, Hooks, Pipeline, pipeline};
-pub use place::Place;
 pub use plain_text::write_to_stderr;
 pub use policy::{Destinations, Kind, Policy, StackPlacement, ToSentry};
 pub use record::{Breadcrumb, EventId, EventScope, User};
 pub use report::Report;
 pub use request_handle::{RequestHandle, keep_request};
-pub use routes::rule_matches;
+pub use routes::{is_below, rule_matches, split_rule};
 pub use settings::Settings;
 pub use sink_counts::{Deliveries, RecordCounts, SinkCounts};
-pub use sinks::{EventSink, RecordSink, Scope, Sinks};
+pub use sinks::{EventSink, RecordSink, SinkScope, Sinks};
 pub use start::start;
 pub use stderr::StderrSink;
 pub use subscriber::ROOT_SPAN;

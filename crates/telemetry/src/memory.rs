@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::lines::Renderer;
 use crate::losses::Losses;
 use crate::record::{Event, Record, ResponseRecord};
-use crate::sinks::{EventSink, RecordSink, Scope};
+use crate::sinks::{EventSink, RecordSink, SinkScope};
 
 /// The lines as stderr has them with the default settings.
 const LINES: Renderer = Renderer::json(16_000);
@@ -66,7 +66,7 @@ impl RecordSink for MemorySink {
 }
 
 impl EventSink for MemorySink {
-    fn send(&self, event: &Event, _: Option<&Scope>) {
+    fn send(&self, event: &Event, _: Option<&SinkScope>) {
         let event = serde_json::to_value(event).unwrap_or_default();
         self.0.lock().events.push(event);
     }

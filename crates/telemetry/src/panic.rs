@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use cyanotype_redact::Redactor;
 use parking_lot::Mutex;
 
-use crate::failure::{Failure, PanicPlace};
+use crate::failure::{Failure, PanicSite};
 use crate::level::Level;
 use crate::pipeline::{Pipeline, pipeline};
 use crate::plain_text::write_to_stderr;
@@ -25,7 +25,7 @@ use crate::request;
 use crate::stack::Stack;
 
 /// The time for the sinks to deliver, after a panic that ends the process.
-pub const LAST_WORDS: Duration = Duration::from_secs(2);
+pub const PANIC_FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum number of panics that are remembered: those outside requests, and those before the pipeline has started.
 const MAX_REMEMBERED: usize = 16;
 /// Maximum length of the text of a panic before the pipeline has started, in bytes.
@@ -52,12 +52,12 @@ pub fn install_hook(panics: Panics) {
         if let Some(before) = before.as_ref().filter(|_| request::current().is_none()) {
             return before(info);
         }
-        let place = PanicPlace {
+        let site = PanicSite {
             location: info.location().map_or_else(|| "unknown".into(), ToString::to_string),
             thread: thread::current().name().map(str::to_owned),
         };
         let stack = Some(Arc::new(Stack::capture()));
-        let failure = Failure { stack, place: Some(place), ..Failure::from_panic(info.payload()) };
+        let failure = Failure { stack, panic_site: Some(site), ..Failure::from_panic(info.payload()) };
         let will_abort = cfg!(panic = "abort") || cannot_unwind(&failure.first().message);
         if request::current().is_none() {
             remember(&REPORTED, failure.clone());
@@ -67,7 +67,7 @@ pub fn install_hook(panics: Panics) {
                 report(pipeline, failure);
                 if will_abort {
                     // The process ends after this hook, so it must wait for the sinks.
-                    pipeline.abort(Instant::now() + LAST_WORDS);
+                    pipeline.abort(Instant::now() + PANIC_FLUSH_TIMEOUT);
                 }
             }
             None => {
@@ -119,7 +119,7 @@ fn describe(failure: &Failure) -> String {
     for c in message.chars() {
         if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
     }
-    if let Some(PanicPlace { location, thread }) = &failure.place {
+    if let Some(PanicSite { location, thread }) = &failure.panic_site {
         let thread = thread.as_deref().unwrap_or("without a name");
         let _ = write!(text, " (at {location}, thread {thread})");
     }

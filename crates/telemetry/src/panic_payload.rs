@@ -4,7 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error;
 
-/// The text of a payload whose type has none that is known.
+/// Shown for a payload of an unknown type.
 const NO_TEXT: &str = "panic payload is not text";
 
 /// The text of a payload: a text, a number, or the message of a boxed error.

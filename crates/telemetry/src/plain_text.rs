@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::level::Level;
-use crate::lines::physical::write_lines;
+use crate::lines::prefixed_lines::write_lines;
 use crate::priority;
 use crate::settings::{LineSettings, PriorityPrefix};
 

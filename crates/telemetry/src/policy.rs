@@ -1,7 +1,9 @@
 //! The destination table: which sinks receive which records.
 //!
-//! [`Policy::destinations`] is the only place that decides this. The running service calls it for every record, `app log
-//! explain` prints it, and system tests compare it with what supervisord and Sentry received.
+//! [`Policy::destinations`] decides this for every record that the service reports. `app log explain` prints it, and system tests
+//! compare it with what supervisord and Sentry received. Two kinds of records are exempt from the log level, and have their own
+//! functions here: notices of the logging itself ([`Policy::notice_destinations`]), and lines that were stored until their
+//! request failed ([`Policy::retroactive_destinations`]). What a sink reports of its own losses is a notice, too.
 
 use serde::{Deserialize, Serialize};
 
@@ -177,6 +179,21 @@ impl Policy {
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.mode == Mode::Off
+    }
+
+    /// Which sinks receive a notice of the logging itself, whatever its level: a change of the policy, suppressed repeats, losses.
+    /// Except in the mode `off` it is a line on stderr, so that no change and no loss is silent. A change is a breadcrumb, too.
+    #[must_use]
+    pub fn notice_destinations(&self) -> Destinations {
+        let sentry = if self.has_sentry() { ToSentry::Breadcrumb } else { ToSentry::Nothing };
+        Destinations { stderr: !self.is_off(), sentry, ..Destinations::NONE }
+    }
+
+    /// Which sinks receive a line below the log level once its request has failed.
+    #[must_use]
+    pub fn retroactive_destinations(&self) -> Destinations {
+        let sentry = if self.has_sentry() { ToSentry::Breadcrumb } else { ToSentry::Nothing };
+        Destinations { stderr: self.has_stderr(), sentry, ..Destinations::NONE }
     }
 
     /// The table: which sinks receive a record of this kind and level.
@@ -422,6 +439,26 @@ mod tests {
                     let policy = Policy { env, mode: Mode::Off, ..PROD };
                     assert_eq!(policy.destinations(kind, level), Destinations::NONE);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn notices_and_retroactive_lines_ignore_the_log_level() {
+        let shown = |destinations: Destinations| {
+            assert_eq!((destinations.stack, destinations.logs), (StackPlacement::Never, false));
+            (destinations.stderr, destinations.sentry)
+        };
+        for level in Level::ALL {
+            for (mode, notice, retroactive) in [
+                (Mode::Off, (false, ToSentry::Nothing), (false, ToSentry::Nothing)),
+                (Mode::Stderr, (true, ToSentry::Nothing), (true, ToSentry::Nothing)),
+                (Mode::Sentry, (true, ToSentry::Breadcrumb), (false, ToSentry::Breadcrumb)),
+                (Mode::Both, (true, ToSentry::Breadcrumb), (true, ToSentry::Breadcrumb)),
+            ] {
+                let policy = Policy { mode, level, ..PROD };
+                assert_eq!(shown(policy.notice_destinations()), notice, "{policy:?}");
+                assert_eq!(shown(policy.retroactive_destinations()), retroactive, "{policy:?}");
             }
         }
     }

@@ -6,10 +6,10 @@ use cyanotype_redact::Redactor;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::capture_site::CaptureSite;
 use crate::failure::Failure;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
-use crate::place::Place;
 use crate::policy::Kind;
 use crate::record::{
     Breadcrumb, CodeLocation, Detail, EventId, EventScope, FailureDetail, Record, RecordedBreadcrumb, Spans,
@@ -22,8 +22,6 @@ pub struct Report {
     pub kind: Kind,
     /// The severity.
     pub level: Level,
-    /// The minimum level to be recorded, if not `log.level`.
-    pub threshold: Option<Level>,
     /// A description of what happened.
     pub message: String,
     /// The module that reported it; for a breadcrumb its category.
@@ -35,7 +33,7 @@ pub struct Report {
     /// The reported failure.
     pub failure: Option<Failure>,
     /// Where the failure was captured; `None` if no code captured it explicitly.
-    pub place: Option<Place>,
+    pub capture_site: Option<CaptureSite>,
     /// The tags, the user, the contexts and the fingerprint of this report, besides those of its request.
     pub scope: Option<Arc<EventScope>>,
     /// The fields of a log line, or the data of a breadcrumb or message.
@@ -50,13 +48,12 @@ impl Report {
         Self {
             kind,
             level,
-            threshold: None,
             message,
             target,
             spans: None,
             location: None,
             failure: None,
-            place: None,
+            capture_site: None,
             scope: None,
             data: Map::new(),
         }

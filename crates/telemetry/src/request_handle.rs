@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::Span;
 
 use crate::panic;
-use crate::request::{OwnBreadcrumbs, RequestContext, current, sync_scope};
+use crate::request::{RequestContext, TaskBreadcrumbs, current, run_in_sync};
 
 /// The current request and `tracing` span, for work on another thread.
 ///
@@ -17,7 +17,7 @@ use crate::request::{OwnBreadcrumbs, RequestContext, current, sync_scope};
 #[derive(Debug)]
 pub struct RequestHandle {
     request: Option<Arc<RequestContext>>,
-    own: Option<OwnBreadcrumbs>,
+    own: Option<TaskBreadcrumbs>,
     span: Span,
 }
 
@@ -29,7 +29,7 @@ pub fn keep_request() -> RequestHandle {
     if let Some(request) = &request {
         request.mark_detached();
     }
-    RequestHandle { request, own: OwnBreadcrumbs::current(), span: Span::current() }
+    RequestHandle { request, own: TaskBreadcrumbs::current(), span: Span::current() }
 }
 
 impl RequestHandle {
@@ -46,8 +46,8 @@ impl RequestHandle {
             })
         };
         match (request, own) {
-            (Some(request), _) => sync_scope(&request, reported),
-            (None, Some(own)) => own.sync_scope(reported),
+            (Some(request), _) => run_in_sync(&request, reported),
+            (None, Some(own)) => own.run_in_sync(reported),
             (None, None) => reported(),
         }
     }

@@ -39,7 +39,7 @@ pub struct Deliveries {
     pub sent: u64,
     /// Stored in the spool, to be sent later.
     pub spooled: u64,
-    /// Neither sent nor spooled.
+    /// Refused by the server, or an event that could be neither sent nor spooled.
     pub refused: u64,
     /// Dropped because of a rate limit; never an event.
     pub limited: u64,

@@ -11,7 +11,7 @@ use crate::delivery::Delivery;
 use crate::failure::Failure;
 use crate::mute::mute_this_thread;
 use crate::record::{Record, ResponseRecord};
-use crate::sinks::{RecordSink, Sinks};
+use crate::sinks::Sinks;
 use crate::stack::Stack;
 
 /// Maximum number of queued jobs; further ones run without their stack.

@@ -70,9 +70,9 @@ fn text_and_json_have_the_same_lines() {
     assert!(lines.iter().all(|line| ["OK    ", "WARN  "].iter().any(|status| line.starts_with(status))), "{lines:?}");
     let after = text.stdout.split("WARN  time-zone").nth(1).expect("the zone is a warning");
     assert!(after.lines().nth(1).is_some_and(|line| line.trim_start().starts_with('→')), "the remedy follows: {after}");
-    assert!(!text.stdout.contains('\x1b'), "no colours elsewhere than on a terminal");
-    let coloured = setup.service().arg("doctor").env("APP__LOG__COLOR", "always").run();
-    assert!(coloured.stdout.contains("\x1b[33mWARN"), "{}", coloured.stdout);
+    assert!(!text.stdout.contains('\x1b'), "no colors elsewhere than on a terminal");
+    let colored = setup.service().arg("doctor").env("APP__LOG__COLOR", "always").run();
+    assert!(colored.stdout.contains("\x1b[33mWARN"), "{}", colored.stdout);
 }
 
 #[test]

@@ -164,7 +164,7 @@ impl Exchange {
             && (!succeeded || sampling::is_sampled(effective.response_sample_rate));
         // Later reads of the request body are not recorded.
         let request_prefix = self.request_body.as_ref().map(|request| request.prefix.take());
-        request::sync_scope(&self.context, || {
+        request::run_in_sync(&self.context, || {
             if level >= Level::Error {
                 self.pipeline.write_retroactive_lines(&self.context);
             }

@@ -106,7 +106,7 @@ fn poll_observed<B: MessageBody>(
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Bytes, Box<dyn Error>>>> {
     let context = Arc::clone(&exchange.context);
-    request::sync_scope(&context, || match catch_unwind(AssertUnwindSafe(|| body.poll_next(cx))) {
+    request::run_in_sync(&context, || match catch_unwind(AssertUnwindSafe(|| body.poll_next(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(Some(Ok(chunk)))) => {
             exchange.prefix.push(&chunk);

@@ -93,7 +93,7 @@ where
             .is_recorded()
             .then(|| Box::new(Exchange::begin(pipeline, Rc::clone(config), Arc::clone(&context), &mut request)));
         // The synchronous part of the inner call also belongs to the request.
-        let response = request::sync_scope(&context, || self.inner.call(request));
+        let response = request::run_in_sync(&context, || self.inner.call(request));
         ResponseLogFuture { response, context, exchange }
     }
 }
@@ -118,7 +118,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = std::task::ready!(request::sync_scope(this.context, || this.response.poll(cx)));
+        let response = std::task::ready!(request::run_in_sync(this.context, || this.response.poll(cx)));
         Poll::Ready(match (response, this.exchange.take()) {
             (Ok(response), Some(exchange)) => {
                 let exchange = exchange.on_response(&response);

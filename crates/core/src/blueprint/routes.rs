@@ -4,7 +4,7 @@ use actix_web::App;
 use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
 use actix_web::web::Data;
 use cyanotype_actix::response_log::Rules;
-use cyanotype_telemetry::rule_matches;
+use cyanotype_telemetry::{is_below, rule_matches, split_rule};
 use serde::Serialize;
 
 use super::error::RegistryError;
@@ -29,7 +29,7 @@ pub struct RouteInfo {
 impl RouteInfo {
     /// Whether a rule such as `GET /users/{id}` or `/users/{id}` applies to this route.
     pub(crate) fn matches_rule(&self, rule: &str) -> bool {
-        let path = rule.split_once(' ').map_or(rule, |(_, path)| path);
+        let (_, path) = split_rule(rule);
         // A resource without methods accepts any.
         rule_matches(rule, &self.method, &self.path) || self.method == "*" && self.path == path
     }
@@ -77,11 +77,10 @@ fn list(
 ) -> Vec<RouteInfo> {
     let mut routes = Vec::new();
     for item in items {
-        let is_below = |prefix: &str| {
-            item.full_path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
         let mut blueprints = blueprints.iter().map(|enabled| &enabled.blueprint);
-        let Some(blueprint) = blueprints.find(|blueprint| is_below(blueprint.prefix())) else { continue };
+        let Some(blueprint) = blueprints.find(|blueprint| is_below(&item.full_path, blueprint.prefix())) else {
+            continue;
+        };
         // A resource without methods accepts any.
         let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
         if item.resource_type == "resource" {

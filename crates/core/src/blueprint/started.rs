@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cyanotype_telemetry::failure::display_chain;
 use cyanotype_telemetry::panic;
-use cyanotype_telemetry::request::with_own_breadcrumbs;
+use cyanotype_telemetry::request::with_task_breadcrumbs;
 
 use super::Blueprint;
 use super::error::RegistryError;
@@ -48,7 +48,7 @@ impl StartedBlueprints {
     pub(crate) async fn start(&mut self, blueprints: &[EnabledBlueprint]) -> Result<(), BlueprintStartError> {
         for EnabledBlueprint { blueprint, section } in blueprints {
             let resources = self.shared.of(blueprint.name(), section.own.clone());
-            let outcome = panic::catch(with_own_breadcrumbs(async { blueprint.start(&resources).await })).await;
+            let outcome = panic::catch(with_task_breadcrumbs(async { blueprint.start(&resources).await })).await;
             let problem = match (outcome, self.shared.conflict()) {
                 (Ok(Ok(())), None) => {
                     self.started.push((Arc::clone(blueprint), resources));
@@ -85,7 +85,7 @@ impl StartedBlueprints {
         let mut panicked = None;
         let all = async {
             for (blueprint, resources) in self.started.iter().rev() {
-                match panic::catch(with_own_breadcrumbs(async { blueprint.stop(resources).await })).await {
+                match panic::catch(with_task_breadcrumbs(async { blueprint.stop(resources).await })).await {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => {
                         let error = &*error as &dyn Error;

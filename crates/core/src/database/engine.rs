@@ -5,7 +5,7 @@ const ALLOWED: &str = "expected sqlite://PATH, such as sqlite://data/cyanotype.d
 
 /// The supported engines.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Engine {
+pub(crate) enum Engine {
     Sqlite,
     Postgres,
 }

@@ -58,9 +58,16 @@ impl Database {
     /// The engine, as in the start record: `sqlite` or `postgres`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
+        match self.engine() {
+            Engine::Sqlite => "sqlite",
+            Engine::Postgres => "postgres",
+        }
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
         match &*self.connections {
-            Connections::Sqlite(_) => "sqlite",
-            Connections::Postgres(_) => "postgres",
+            Connections::Sqlite(_) => Engine::Sqlite,
+            Connections::Postgres(_) => Engine::Postgres,
         }
     }
 

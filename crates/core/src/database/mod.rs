@@ -10,6 +10,7 @@
 //!   (`UPDATE … WHERE version = $1`).
 
 mod check_url;
+mod detached;
 mod engine;
 mod error;
 mod executor;
@@ -28,6 +29,7 @@ mod transaction;
 mod value;
 
 pub(crate) use check_url::check_url;
+pub(crate) use engine::Engine;
 pub(crate) use error::outage_of;
 pub use error::{DatabaseError, DriverError, Outage};
 pub use executor::{Executor, placeholders};
@@ -36,7 +38,6 @@ pub(crate) use inspect::{EngineState, Inspection, inspect, is_relative_sqlite_fi
 pub(crate) use maintenance::{back_up, migrate, migration_status};
 pub(crate) use migrations::Program;
 pub use migrations::{BlueprintMigrations, MigrationInfo, MigrationState, Migrations};
-pub(crate) use open_transactions::OpenTransaction;
 pub(crate) use options::Options;
 pub use row::{FromRow, Row};
 pub use sqlite::{Backup, BackupError, BackupProgress, BackupStop};

@@ -1,6 +1,6 @@
 //! SQL differences between the two databases: the current time, and notifications.
 
-use crate::database::Database;
+use crate::database::{Database, Engine};
 
 /// The SQL dialect of a database.
 #[derive(Debug, Clone, Copy)]
@@ -13,10 +13,10 @@ pub(super) struct SqlDialect {
 
 impl SqlDialect {
     pub(super) fn of(database: &Database) -> Self {
-        match database.kind() {
-            "postgres" => Self { now: "clock_timestamp()", notifies: true },
+        match database.engine() {
+            Engine::Postgres => Self { now: "clock_timestamp()", notifies: true },
             // SQLite has milliseconds; three zeros give the six decimals of stored times.
-            _ => Self { now: "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", notifies: false },
+            Engine::Sqlite => Self { now: "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", notifies: false },
         }
     }
 }

@@ -167,14 +167,18 @@ impl OverrideTask {
         Ok(processes::read(&self.database, self.dialect, version).await?)
     }
 
-    /// Runs work in a transaction, with one retry if its connection was closed.
+    /// Runs work in a transaction, with one retry if its connection was closed. It is abandoned only when the service stops.
     async fn change<T: 'static>(
         &self,
         work: impl AsyncFnOnce(&mut Transaction) -> Result<T, DatabaseError> + Clone + 'static,
     ) -> Result<T, DatabaseError> {
-        match self.database.transaction(work.clone()).await {
-            Err(error) if error.is_lost_connection() => self.database.transaction(work).await,
+        match self.database.run_transaction(work.clone(), log_abandoned).await {
+            Err(error) if error.is_lost_connection() => self.database.run_transaction(work, log_abandoned).await,
             result => result,
         }
     }
+}
+
+fn log_abandoned(error: DatabaseError) {
+    tracing::warn!(error = &error as &dyn Error, "a change of the fleet log overrides failed");
 }

@@ -97,7 +97,7 @@ impl OverrideRow {
         Some(Override {
             id: id.to_owned(),
             set,
-            scope: scope(&self.scope_kind?, self.scope_name?)?,
+            scope: OverrideScope::from_kind(&self.scope_kind?, self.scope_name?)?,
             set_at: self.set_at?,
             until,
             deadline: queried_at + remaining,
@@ -107,16 +107,6 @@ impl OverrideRow {
             fleet: true,
         })
     }
-}
-
-fn scope(kind: &str, name: String) -> Option<OverrideScope> {
-    Some(match kind {
-        "process" => OverrideScope::Process,
-        "blueprint" => OverrideScope::Blueprint(name),
-        "module" => OverrideScope::Module(name),
-        "route" => OverrideScope::Route(name),
-        _ => return None,
-    })
 }
 
 /// The result of a change.
@@ -135,7 +125,7 @@ pub(super) async fn put(
     let (version, now) = begin_change(on, dialect).await?;
     delete_ended(&mut *on, now, version - MAX_ENDED_ROWS).await?;
     let set = serde_json::Value::from(new.set.to_json()).to_string();
-    let (kind, name) = new.scope.key_value().unwrap_or(("process", ""));
+    let (kind, name) = (new.scope.kind(), new.scope.name());
 
     let find = "SELECT set_values, scope_kind, scope_name, set_at FROM log_overrides
         WHERE id = $1 AND until > $2 AND cleared_by IS NULL";

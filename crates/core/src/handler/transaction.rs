@@ -1,21 +1,9 @@
-//! A database transaction runs to completion in its own task, which a disconnected client cannot cancel.
-//!
-//! A handler is dropped at any `.await` when its client disconnects or when it times out. A transaction that is dropped with
-//! it might have been sent only partially. It therefore runs in a separate task, in the scope of the request, and the handler
-//! awaits the task.
+//! Transactions of handlers: the error of one whose handler was dropped is reported as that of its request.
 
-use std::panic::{AssertUnwindSafe, resume_unwind};
-
-use cyanotype_telemetry::failure::Failure;
-use cyanotype_telemetry::{Kind, Report, pipeline, request};
-use futures_util::FutureExt;
-use tokio::sync::oneshot;
+use cyanotype_telemetry::{Kind, Report, pipeline};
 
 use super::problem::Problem;
-use crate::database::{Database, DatabaseError, OpenTransaction, Transaction};
-
-/// The outcome of a transaction: the result of the closure, or its panic.
-type Outcome<T, E> = std::thread::Result<Result<T, E>>;
+use crate::database::{Database, DatabaseError, Transaction};
 
 impl Database {
     /// Runs `work` in a transaction: commits if it returns `Ok`, otherwise rolls back.
@@ -53,94 +41,28 @@ impl Database {
         T: 'static,
         E: From<DatabaseError> + Into<Problem> + 'static,
     {
-        let (mut sender, receiver) = oneshot::channel::<Outcome<T, E>>();
-        let database = self.clone();
-        let task = async move {
-            let begun = tokio::select! {
-                biased;
-                begun = database.begin() => begun,
-                // The handler was dropped before the transaction began.
-                () = sender.closed() => return,
-            };
-            let outcome = match begun {
-                Ok((transaction, open)) => run(transaction, open, work).await,
-                Err(error) => Ok(Err(error.into())),
-            };
-            if let Err(outcome) = sender.send(outcome) {
-                report_abandoned(outcome);
-            }
-        };
-        #[expect(clippy::disallowed_methods, reason = "the task enters the scope of the request, which awaits it")]
-        match request::current() {
-            Some(request) => drop(actix_web::rt::spawn(request::scope(request, task))),
-            None => drop(actix_web::rt::spawn(task)),
-        }
-        let guard = DetachOnDrop { is_finished: false };
-        let outcome = receiver.await;
-        guard.finish();
-        match outcome {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => resume_unwind(panic),
-            // The task was dropped with its worker: the service is stopping.
-            Err(_) => Err(self.stopping_error().into()),
-        }
+        self.run_transaction(work, report_abandoned).await
     }
 }
 
-async fn run<T, E: From<DatabaseError>>(
-    mut transaction: Transaction,
-    open: OpenTransaction,
-    work: impl AsyncFnOnce(&mut Transaction) -> Result<T, E>,
-) -> Outcome<T, E> {
-    let done = AssertUnwindSafe(work(&mut transaction)).catch_unwind().await;
-    let outcome = match done {
-        Ok(Ok(done)) => Ok(transaction.commit().await.map(|()| done).map_err(E::from)),
-        failed => {
-            // The error or panic is returned; if the rollback fails as well, the connection is closed.
-            let _ = transaction.rollback().await;
-            failed
-        }
-    };
-    open.finish();
-    outcome
-}
-
 /// Reports the failure of a transaction whose handler was dropped, for its request.
-fn report_abandoned<T, E: Into<Problem>>(outcome: Outcome<T, E>) {
-    // The panic hook has already reported a panic.
-    let Ok(Err(error)) = outcome else { return };
+fn report_abandoned<E: Into<Problem>>(error: E) {
     let problem: Problem = error.into();
     if !problem.is_server_error() {
         return;
     }
     if let Some(pipeline) = pipeline() {
-        let failure: Failure = problem.failure();
-        pipeline.report(Report::failure(Kind::Uncaught, "cyanotype::database", failure));
-    }
-}
-
-/// Marks the request as detached if the handler is dropped while it awaits its transaction: the request then continues
-/// without its client, and its response is available as a breadcrumb for a later event.
-struct DetachOnDrop {
-    is_finished: bool,
-}
-
-impl DetachOnDrop {
-    fn finish(mut self) {
-        self.is_finished = true;
-    }
-}
-
-impl Drop for DetachOnDrop {
-    fn drop(&mut self) {
-        if !self.is_finished {
-            request::with_current(|request| request.mark_detached());
-        }
+        pipeline.report(Report::failure(Kind::Uncaught, "cyanotype::database", problem.failure()));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::panic::AssertUnwindSafe;
+
+    use futures_util::FutureExt;
+    use tokio::sync::oneshot;
+
     use super::*;
     use crate::database::Executor;
     use crate::database::tests::in_memory;

@@ -18,7 +18,7 @@ impl LogControlState {
         let mut settings = Vec::new();
         for it in old.into_iter().chain([new]) {
             // A change in the replaced override's scope names that scope.
-            let other_scope = (it.scope != new.scope).then(|| it.scope.key_value().unwrap_or(("process", "")));
+            let other_scope = (it.scope != new.scope).then(|| (it.scope.kind(), it.scope.name()));
             let [was, is] = [&before, &after].map(|snapshot: &Snapshot| snapshot.values_in_scope(&it.set, &it.scope));
             for (key, after) in is.iter().filter(|(key, after)| was.get(*key) != Some(after)) {
                 let change = with_scope(json!({"key": key, "before": was.get(key), "after": after}), other_scope);

@@ -121,14 +121,23 @@ struct Cell {
     kind: String,
     /// The levels with the same change.
     levels: Vec<String>,
-    /// The column: stderr, stack or sentry.
+    /// The column: stderr, stack, sentry or logs.
     #[schema(example = "stderr")]
     column: String,
     before: Value,
     after: Value,
+    /// Empty if the change applies to the process: the scope of the replaced override.
+    #[schema(nullable = false)]
+    process: Option<String>,
+    /// The blueprint to which the change applies: the scope of the replaced override.
+    #[schema(nullable = false)]
+    blueprint: Option<String>,
     /// The module to which the change applies: one with its own level, or the scope of the replaced override.
     #[schema(nullable = false)]
     module: Option<String>,
+    /// The route to which the change applies: the scope of the replaced override.
+    #[schema(nullable = false)]
+    route: Option<String>,
 }
 
 /// A live setting that changes.
@@ -139,6 +148,18 @@ struct ChangedSetting {
     key: String,
     before: Value,
     after: Value,
+    /// Empty if the change applies to the process: the scope of the replaced override.
+    #[schema(nullable = false)]
+    process: Option<String>,
+    /// The blueprint to which the change applies: the scope of the replaced override.
+    #[schema(nullable = false)]
+    blueprint: Option<String>,
+    /// The module to which the change applies: the scope of the replaced override.
+    #[schema(nullable = false)]
+    module: Option<String>,
+    /// The route to which the change applies: the scope of the replaced override.
+    #[schema(nullable = false)]
+    route: Option<String>,
 }
 
 /// The destination table.
@@ -166,6 +187,9 @@ struct TableRow {
     stack: String,
     /// What Sentry gets: `nothing`, `breadcrumb` or `event`.
     sentry: String,
+    /// Whether the record is also a line of Sentry's Logs; absent if not.
+    #[schema(nullable = false)]
+    logs: Option<bool>,
 }
 
 /// The processes of the service.

@@ -50,8 +50,8 @@ metrics! {
     DEBUG_TOKENS_REFUSED: Counter "log_debug_tokens_refused",
         "Debug tokens refused because they were malformed, forged, expired or for another request.";
     SENTRY_EVENTS: Counter "sentry_events",
-        "Envelopes for Sentry by outcome: sent, spooled to be sent later, refused (events are then written to stderr in full) or \
-         dropped because of a rate limit.";
+        "Envelopes for Sentry by outcome: sent, spooled to be sent later, refused (by Sentry, or events that could not be spooled; \
+         these events are written to stderr in full) or limited (dropped because of a rate limit). Others dropped: log_records.";
     SENTRY_SPOOL_BYTES: Gauge "sentry_spool"[Bytes],
         "Size of the events in sentry.spool_dir.";
     SENTRY_SPOOL_AGE: Gauge "sentry_spool_oldest_age"[Seconds],

@@ -80,16 +80,10 @@ impl Sources {
 
     fn encode_overrides(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let snapshot = self.pipeline.snapshot();
-        let name_of = |scope: &OverrideScope| match scope {
-            OverrideScope::Process => "process",
-            OverrideScope::Blueprint(_) => "blueprint",
-            OverrideScope::Module(_) => "module",
-            OverrideScope::Route(_) => "route",
-        };
         let mut overrides = describe(out, &catalog::LOG_OVERRIDES)?;
-        for name in ["process", "blueprint", "module", "route"] {
-            let count = snapshot.overrides.iter().filter(|it| name_of(&it.scope) == name).count();
-            gauge(&mut overrides, &[("scope", name)], count as u64)?;
+        for kind in OverrideScope::KINDS {
+            let count = snapshot.overrides.iter().filter(|it| it.scope.kind() == kind).count();
+            gauge(&mut overrides, &[("scope", kind)], count as u64)?;
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ where
     let mut guard = in_flight.begin(Arc::clone(&context));
     normalize_request(&mut request, slash);
     // The synchronous part of the inner call also belongs to the request.
-    let response = request::sync_scope(&context, || inner.call(request));
+    let response = request::run_in_sync(&context, || inner.call(request));
     let headers = headers.clone();
     let is_head = context.identity().parts.method == Method::HEAD;
     let respond = move |response: Result<ServiceResponse<B>, Error>| {
@@ -45,5 +45,5 @@ where
         }
         response.map(|response| response.map_body(|_, body| InFlightBody::new(body, guard, is_head)))
     };
-    request::scope(context, response.map(respond))
+    request::run_in(context, response.map(respond))
 }

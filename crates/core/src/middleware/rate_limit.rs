@@ -16,7 +16,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError};
 use cyanotype_actix::ClientAddress;
 use cyanotype_telemetry::request;
-use cyanotype_telemetry::rule_matches;
+use cyanotype_telemetry::{is_below, rule_matches};
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
@@ -27,7 +27,7 @@ use super::response_headers::with_headers;
 use crate::handler::problem::Problem;
 use crate::limits::{Rate, RateLimits};
 use crate::settings::{self, ServerSettings};
-use crate::time::whole_seconds;
+use crate::time::ceil_seconds;
 
 /// The limit, the remaining requests, and the seconds until the limit is restored or, after a refusal, until a retry.
 pub(crate) const HEADERS: [HeaderName; 3] = [
@@ -124,10 +124,6 @@ fn stricter(
     }
 }
 
-fn is_below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 /// The state of a limit that response headers report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct LimitStatus {
@@ -160,11 +156,11 @@ impl Limiter {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();
                 let full_again = self.quota.replenish_interval() * limit.saturating_sub(remaining);
-                Ok(LimitStatus { limit, remaining, reset: whole_seconds(full_again) })
+                Ok(LimitStatus { limit, remaining, reset: ceil_seconds(full_again) })
             }
             Err(until) => {
                 let wait = until.wait_time_from(clients.clock().now());
-                Err(LimitStatus { limit, remaining: 0, reset: whole_seconds(wait).max(1) })
+                Err(LimitStatus { limit, remaining: 0, reset: ceil_seconds(wait).max(1) })
             }
         }
     }

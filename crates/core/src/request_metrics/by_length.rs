@@ -1,4 +1,4 @@
-//! A set of texts, searched by length first: few have the same one.
+//! A set of texts, searched by length first: few texts have the same length.
 
 /// Texts with their positions, sorted by length.
 #[derive(Debug, Default)]

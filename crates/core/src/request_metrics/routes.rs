@@ -74,9 +74,12 @@ impl Routes {
         self.patterns.position(pattern).map_or(0, |at| at + 1)
     }
 
-    /// The route of a path, when the request with the router's result is gone.
+    /// The route of a path as it was sent, when the request with the router's result is gone. A handler has begun, so a slash at the
+    /// end that no route has was removed before routing (`server.trailing_slash=equal`).
     fn matching(&self, path: &str) -> RouteIndex {
-        self.definitions.iter().find(|(definition, _)| definition.is_match(path)).map_or(0, |(_, at)| at + 1)
+        let route = |path: &str| self.definitions.iter().find(|(definition, _)| definition.is_match(path));
+        let found = route(path).or_else(|| route(path.strip_suffix('/')?));
+        found.map_or(0, |(_, at)| at + 1)
     }
 
     /// `None` if the router has not consumed the whole path, unless a route has exactly this path.
@@ -217,6 +220,20 @@ mod tests {
     async fn a_value_of_any_length_has_its_route() {
         let path = format!("/orders/{}", "x".repeat(3 * MAX_SHAPE_BYTES));
         assert_eq!(routes_of(&[&path], false).await, ["/orders/{id}"]);
+    }
+
+    #[test]
+    fn a_slash_that_was_removed_before_routing_does_not_hide_the_route() {
+        let routes = Routes::new(PATTERNS.map(str::to_owned));
+        for (path, expected) in [
+            ("/orders/", "/orders"),
+            ("/orders/7/", "/orders/{id}"),
+            ("/files/", "/files/{tail:.*}"),
+            ("/orders//", ""),
+            ("/", ""),
+        ] {
+            assert_eq!(routes.pattern(routes.of(None, &identity(path))), expected, "{path}");
+        }
     }
 
     #[test]

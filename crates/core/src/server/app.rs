@@ -183,7 +183,7 @@ impl AppFactory {
         // the context creates its own hub, at a tenth of the cost.
         let transactions = self.transactions.map(|layer| ConditionalLayer {
             layer,
-            is_on: move || pipeline.snapshot().may_send(),
+            is_on: move || pipeline.snapshot().event_sinks_active(),
             map_applied: |response| response,
             map_skipped: |response| response,
         });

@@ -13,12 +13,12 @@ use super::app::AppFactory;
 use super::database_commands::open_database;
 use super::descriptor_budget;
 use super::error::StartError;
-use super::last_words;
 use super::listen::StartedService;
+use super::main_guard;
 use super::service::Service;
 use super::shutdown_budget::ShutdownBudget;
 use super::signals::{Handlers, Signals};
-use super::start_record::report_startup_error;
+use super::start_record::report_fatal_error;
 use super::stopped::{StopReason, Stopped};
 use super::systemd::notify;
 use super::systemd::sockets::InheritedSockets;
@@ -49,7 +49,7 @@ const RESTART_DELAY: Duration = Duration::from_secs(1);
 #[track_caller]
 pub fn serve(settings: &Settings, build: impl FnOnce(Settings) -> Service) -> ExitCode {
     in_app::set_workspace_of_caller();
-    last_words::main(|| {
+    main_guard::main(|| {
         // First: without a handler most signals end the process, and nothing is written.
         let handlers = Handlers::install();
         // Before there are other threads.
@@ -72,7 +72,7 @@ impl Service {
     #[track_caller]
     pub fn run(self) -> ExitCode {
         in_app::set_workspace_of_caller();
-        last_words::main(|| run(self, Handlers::install(), InheritedSockets::take()))
+        main_guard::main(|| run(self, Handlers::install(), InheritedSockets::take()))
     }
 }
 
@@ -107,7 +107,7 @@ fn run(
                 Ok((deadline, fault, Some((management, runtime))))
             }
             stopped => {
-                // It would wait for threads that may be blocked, such as one that waits for a lock of SQLite.
+                // Dropping the runtime would wait for blocked threads, so it is leaked.
                 std::mem::forget(runtime);
                 stopped.map(|Stopped { deadline, fault, .. }| (deadline, fault, None))
             }
@@ -116,12 +116,12 @@ fn run(
     match served {
         Ok((deadline, fault, management)) => {
             let error = fault.map(StartError::Fault);
-            error.iter().for_each(|error| report_startup_error(pipeline, &settings, error, deadline));
+            error.iter().for_each(|error| report_fatal_error(pipeline, &settings, error, deadline));
             pipeline.finish(deadline);
             // Last: health checks are answered until the process ends.
             if let Some((management, runtime)) = management {
                 runtime.block_on(management.stop());
-                // As above.
+                // Dropping the runtime would wait for blocked threads, so it is leaked.
                 std::mem::forget(runtime);
             }
             error.map_or(ExitCode::SUCCESS, |error| error.exit_code())
@@ -138,7 +138,7 @@ fn start_pipeline(settings: &Settings, hooks: Hooks) -> &'static Pipeline {
 /// Reports why the start failed, and returns the exit status.
 fn refuse_start(pipeline: &Pipeline, settings: &Settings, error: &StartError) -> ExitCode {
     let deadline = Instant::now() + settings.server.shutdown_timeout();
-    report_startup_error(pipeline, settings, error, deadline);
+    report_fatal_error(pipeline, settings, error, deadline);
     if error.is_temporary() {
         // Slows down a process manager that restarts the service immediately.
         std::thread::sleep(RESTART_DELAY);
@@ -170,7 +170,7 @@ async fn serve_until_stopped(
     let mut blueprints = StartedBlueprints::none(SharedResources::new(database.clone()));
     tokio::select! {
         started = blueprints.start(&enabled) => started?,
-        // Nor must a blueprint that does not finish its start.
+        // A blueprint that hangs in `start` must not delay the stop either.
         signal = &mut signals.stop => {
             return Ok(stop_before_serving(settings, pipeline, signal.ok(), Some((blueprints, database))).await);
         }

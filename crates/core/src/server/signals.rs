@@ -15,7 +15,7 @@ use tokio::sync::{Notify, oneshot};
 /// The exit status after a second stop signal.
 const SECOND_SIGNAL: i32 = 1;
 /// The maximum time in which a process that a second stop signal ends writes its last record.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+const SECOND_SIGNAL_FLUSH_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Handlers that are installed before the service starts; the signals wait until [`watch`](Self::watch).
 ///
@@ -122,14 +122,14 @@ fn ignore(pipeline: &Pipeline, name: &str) {
 fn end(pipeline: &'static Pipeline, name: &'static str) -> ! {
     // On another thread: a sink that is blocked must not delay the end.
     let (written, was_written) = std::sync::mpsc::channel();
-    let last_words = move || {
+    let write_last_record = move || {
         let message = format!("ended by {name} during the shutdown");
         pipeline.report(Report::service(Level::Warning, message).with("signal", name));
-        pipeline.finish(Instant::now() + LAST_WORDS);
+        pipeline.finish(Instant::now() + SECOND_SIGNAL_FLUSH_TIMEOUT);
         let _ = written.send(());
     };
-    if thread::Builder::new().spawn(last_words).is_ok() {
-        let _ = was_written.recv_timeout(LAST_WORDS);
+    if thread::Builder::new().spawn(write_last_record).is_ok() {
+        let _ = was_written.recv_timeout(SECOND_SIGNAL_FLUSH_TIMEOUT);
     }
     process::exit(SECOND_SIGNAL)
 }

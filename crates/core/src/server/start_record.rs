@@ -80,7 +80,7 @@ fn urls(api: &[SocketAddr], management: &[SocketAddr], has_docs: bool) -> Vec<St
 }
 
 /// Reports why a start failed, or why the process ends without a signal. It is the result of the command, so it is written to stderr in every mode and at every level.
-pub(super) fn report_startup_error(pipeline: &Pipeline, settings: &Settings, error: &StartError, deadline: Instant) {
+pub(super) fn report_fatal_error(pipeline: &Pipeline, settings: &Settings, error: &StartError, deadline: Instant) {
     // The record of a panic waits for its stack; it must precede this one.
     pipeline.finish_stacks(deadline);
     let record = Report::service(Level::Critical, error.to_string());

@@ -194,8 +194,11 @@ fn availability_is_logged_as_the_policy_allows() {
 fn anything_but_an_event_is_dropped_and_counted() {
     let test = Fixture::new(Some(1 << 20));
     let queued = queued(&transaction("GET /"));
-    for why in [Undelivered::Limited("429".into()), Undelivered::HeldBack, failed(), Undelivered::QueueFull] {
-        test.fallback.undelivered(&queued, &why);
+    let refused = Undelivered::Refused("400".into());
+    let limited = [Undelivered::Limited("429".into()), Undelivered::HeldBack];
+    let outage = [failed(), Undelivered::QueueFull, Undelivered::Stopped];
+    for why in [refused].iter().chain(&limited).chain(&outage) {
+        test.fallback.undelivered(&queued, why);
     }
     assert_eq!((test.dir.files().len(), test.sink.lines().len()), (0, 0), "nothing is spooled, nothing logged at once");
     test.spool("one");
@@ -205,11 +208,13 @@ fn anything_but_an_event_is_dropped_and_counted() {
     let expected = [
         "dropped 1 envelopes for Sentry (transaction): Sentry unavailable",
         "dropped 2 envelopes for Sentry (transaction): rate limited by Sentry",
+        "dropped 1 envelopes for Sentry (transaction): refused by Sentry",
+        "dropped 1 envelopes for Sentry (transaction): service stopped before delivery",
         "dropped 1 envelopes for Sentry (transaction): transport queue full or closed",
     ];
     assert_eq!(test.sink.messages(), expected);
     let counts = &test.fallback.counts;
-    assert_eq!((counts.limited.get(), counts.refused.get(), counts.spooled.get()), (2, 2, 1));
+    assert_eq!((counts.limited.get(), counts.refused.get(), counts.spooled.get()), (2, 1, 1));
     counts.add_sent(Category::Event);
     counts.add_sent(Category::Log);
     test.fallback.drop_item("attachment", &transaction("GET /"));
@@ -218,9 +223,9 @@ fn anything_but_an_event_is_dropped_and_counted() {
         let record = counts.records.iter().find(|record| record.kind == kind).expect("every kind is counted");
         [record.written, record.dropped]
     };
-    assert_eq!([of("transaction"), of("event"), of("log_item"), of("attachment")], [[0, 4], [1, 0], [1, 0], [0, 1]]);
+    assert_eq!([of("transaction"), of("event"), of("log_item"), of("attachment")], [[0, 6], [1, 0], [1, 0], [0, 1]]);
     let deliveries = counts.deliveries.expect("they are counted");
-    assert_eq!((deliveries.sent, deliveries.limited, deliveries.refused, deliveries.spooled), (2, 2, 2, 1));
+    assert_eq!((deliveries.sent, deliveries.limited, deliveries.refused, deliveries.spooled), (2, 2, 1, 1));
     assert_eq!(deliveries.spool_bytes, size("one"));
     assert!(deliveries.spool_oldest.is_some());
 }

@@ -42,13 +42,13 @@ impl DebugGrant {
         if !is_route(route) {
             return Err(InvalidRoute::Syntax(route.to_owned()));
         }
-        Ok(Self { level, scope: GrantScope::Route(route.to_owned()), expires_at: whole_seconds(expires_at) })
+        Ok(Self { level, scope: GrantScope::Route(route.to_owned()), expires_at: floor_to_second(expires_at) })
     }
 
     /// Creates a grant for any route within one trace. The expiry is rounded down to a whole second.
     #[must_use]
     pub fn for_trace(trace: Uuid, level: Level, expires_at: Timestamp) -> Self {
-        Self { level, scope: GrantScope::Trace(trace), expires_at: whole_seconds(expires_at) }
+        Self { level, scope: GrantScope::Trace(trace), expires_at: floor_to_second(expires_at) }
     }
 
     /// The level at which the request is logged.
@@ -115,7 +115,7 @@ fn is_route(text: &str) -> bool {
 }
 
 /// Tokens express times in whole seconds.
-fn whole_seconds(time: Timestamp) -> Timestamp {
+fn floor_to_second(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 

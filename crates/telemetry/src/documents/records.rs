@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::PACKAGE;
 use crate::debug_token::{RefusedTokenCounter, TokenError};
 use crate::effective::{Action, EffectivePolicy, LiveValues, Override, OverrideScope, PolicyChange, Source};
-use crate::failure::{Failure, Link, PanicPlace};
+use crate::failure::{Failure, Link, PanicSite};
 use crate::identity::{RequestIdentity, RequestParts};
 use crate::level::Level;
 use crate::lines::{Format, Pretty, Renderer};
@@ -62,8 +62,13 @@ fn failure(with_stack: bool) -> Option<FailureDetail> {
         frame("blueprint_orders::routes::place::{{closure}}", 88),
     ];
     let chain = vec![link("ReserveError", "the stock cannot be reserved"), link("Timeout", "no response in 2 s")];
-    let failure =
-        Failure { chain, stack: Some(Arc::new(Stack::from_frames(frames))), panic: false, place: None, outage: false };
+    let failure = Failure {
+        chain,
+        stack: Some(Arc::new(Stack::from_frames(frames))),
+        panic: false,
+        panic_site: None,
+        outage: false,
+    };
     Some(FailureDetail { failure, with_stack })
 }
 
@@ -76,12 +81,12 @@ fn scope() -> Option<Arc<EventScope>> {
 const PANIC: &str = "index out of bounds: the len is 3 but the index is 3";
 
 fn panicked(failure: Failure) -> Failure {
-    let place = PanicPlace {
+    let site = PanicSite {
         location: "crates/blueprint-orders/src/routes.rs:131:17".into(),
         thread: Some("actix-rt|system:0|arbiter:1".into()),
     };
     let chain = vec![Link { type_name: "panic".into(), message: PANIC.into() }];
-    Failure { chain, panic: true, place: Some(place), ..failure }
+    Failure { chain, panic: true, panic_site: Some(site), ..failure }
 }
 
 fn record(kind: Kind, level: Level, message: &str) -> Record {
@@ -337,7 +342,7 @@ fn json_line(record: &Record) -> String {
 }
 
 fn pretty(record: &Record) -> String {
-    render(|out| Format::Pretty(Pretty { colour: false, terminal: None }).write(record, out))
+    render(|out| Format::Pretty(Pretty { color: false, terminal: None }).write(record, out))
 }
 
 fn keys_of(line: &str) -> BTreeSet<String> {
@@ -354,7 +359,7 @@ fn examples(kind: Kind) -> (String, String) {
     match kind {
         Kind::Response => {
             let response = complete_response(&request);
-            let pretty = Format::Pretty(Pretty { colour: false, terminal: None });
+            let pretty = Format::Pretty(Pretty { color: false, terminal: None });
             (
                 render(|out| Format::Json.write_response(&response, out)),
                 render(|out| pretty.write_response(&response, out)),

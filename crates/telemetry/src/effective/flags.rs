@@ -14,7 +14,7 @@ pub(crate) struct Flags {
     /// Whether a request's flags have set a mode that writes records.
     pub may_record: bool,
     /// Whether a request's flags have set a mode that sends events.
-    pub may_send: bool,
+    pub event_sinks_active: bool,
 }
 
 impl Flags {
@@ -24,7 +24,7 @@ impl Flags {
         Self {
             min_level: self.min_level.into_iter().chain(values.min_level()).min(),
             may_record: self.may_record || policy.is_some_and(|policy| !policy.is_off()),
-            may_send: self.may_send || policy.is_some_and(|policy| policy.has_sentry()),
+            event_sinks_active: self.event_sinks_active || policy.is_some_and(|policy| policy.has_sentry()),
             ..self
         }
     }

@@ -10,7 +10,7 @@ use super::levels::is_in_module;
 use super::live::LiveValues;
 use super::origin::RecordOrigin;
 use crate::identity::RequestIdentity;
-use crate::routes::rule_matches;
+use crate::routes::{rule_matches, split_rule};
 
 /// The records that an override applies to. Ordered from the widest scope to the narrowest; a narrower scope takes precedence.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,36 @@ pub enum OverrideScope {
 }
 
 impl OverrideScope {
+    /// The kinds, from the widest scope to the narrowest.
+    pub const KINDS: [&'static str; 4] = ["process", "blueprint", "module", "route"];
+
+    /// The kind: the JSON key of the scope, and its name in the database and in metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        Self::KINDS[self.rank() as usize]
+    }
+
+    /// The name of the blueprint, module or route; empty for the process.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Process => "",
+            Self::Blueprint(name) | Self::Module(name) | Self::Route(name) => name,
+        }
+    }
+
+    /// The scope of this kind with this name, if there is such a kind.
+    #[must_use]
+    pub fn from_kind(kind: &str, name: String) -> Option<Self> {
+        match kind {
+            "process" => Some(Self::Process),
+            "blueprint" => Some(Self::Blueprint(name)),
+            "module" => Some(Self::Module(name)),
+            "route" => Some(Self::Route(name)),
+            _ => None,
+        }
+    }
+
     /// The precedence of the scope; the highest wins.
     pub(super) const fn rank(&self) -> u8 {
         match self {
@@ -67,12 +97,7 @@ impl OverrideScope {
     /// The JSON key and value of the scope; `None` for the process.
     #[must_use]
     pub fn key_value(&self) -> Option<(&'static str, &str)> {
-        match self {
-            Self::Process => None,
-            Self::Blueprint(name) => Some(("blueprint", name)),
-            Self::Module(path) => Some(("module", path)),
-            Self::Route(route) => Some(("route", route)),
-        }
+        (*self != Self::Process).then(|| (self.kind(), self.name()))
     }
 
     /// The properties of an example record in this scope.
@@ -84,7 +109,8 @@ impl OverrideScope {
             Self::Blueprint(name) => RecordOrigin { blueprint: Some(name), ..origin },
             Self::Module(path) => RecordOrigin { target: path, ..origin },
             Self::Route(route) => {
-                let (method, path) = route.split_once(' ').unwrap_or(("", route));
+                let (method, path) = split_rule(route);
+                let method = method.unwrap_or_default();
                 RecordOrigin { method, route: Some(path), ..origin }
             }
         }
@@ -139,5 +165,23 @@ impl Override {
     /// Whether both have the same id, values and scope, in the same process or fleet.
     pub(super) fn has_same_effect(&self, other: &Self) -> bool {
         self.id == other.id && self.set == other.set && self.scope == other.scope && self.fleet == other.fleet
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_restored_from_its_kind_and_name() {
+        let scopes = OverrideScope::KINDS.map(|kind| OverrideScope::from_kind(kind, "orders".to_owned()));
+        let scopes = scopes.map(|scope| scope.expect("a kind"));
+        assert!(scopes.is_sorted(), "from the widest to the narrowest");
+        for (scope, kind) in scopes.iter().zip(OverrideScope::KINDS) {
+            assert_eq!(scope.kind(), kind);
+            let key_value = (kind != "process").then_some((kind, "orders"));
+            assert_eq!((scope.key_value(), scope.name().is_empty()), (key_value, key_value.is_none()));
+        }
+        assert_eq!(OverrideScope::from_kind("tenant", "orders".to_owned()), None);
     }
 }

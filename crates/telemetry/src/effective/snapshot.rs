@@ -121,9 +121,9 @@ pub struct Snapshot {
     /// The minimum level of a record that any sink could receive, except for requests with a debug token.
     pub min_level: Level,
     may_record: bool,
-    may_send: bool,
+    event_sinks_active: bool,
     may_record_requests: bool,
-    may_send_for_requests: bool,
+    event_sinks_active_for_requests: bool,
 }
 
 impl Snapshot {
@@ -157,7 +157,7 @@ impl Snapshot {
         let modes = scoped.iter().filter_map(|it| it.set.mode);
         let policies = || modes.clone().map(|mode| Policy { mode, ..base.policy }).chain([base.policy]);
         let may_record = flags.may_record || policies().any(|policy| !policy.is_off());
-        let may_send = flags.may_send || policies().any(|policy| policy.has_sentry());
+        let event_sinks_active = flags.event_sinks_active || policies().any(|policy| policy.has_sentry());
         let has_flags = inputs.flags.is_some();
         Self {
             version,
@@ -168,9 +168,9 @@ impl Snapshot {
             levels,
             min_level: minimum_levels.min().unwrap_or(process.level),
             may_record,
-            may_send,
+            event_sinks_active,
             may_record_requests: may_record || has_flags,
-            may_send_for_requests: may_send || has_flags && inputs.has_event_sink,
+            event_sinks_active_for_requests: event_sinks_active || has_flags && inputs.has_event_sink,
             process,
             inputs,
             overrides,
@@ -211,7 +211,8 @@ impl Snapshot {
         self.inputs.on_failure
     }
 
-    /// Whether the policy allows any record at all, in any scope.
+    /// Whether the policy allows any record at all, in any scope. A sink reports its own losses, which may be of any scope, while it
+    /// does ([`Policy::notice_destinations`]).
     #[must_use]
     pub fn may_record(&self) -> bool {
         self.may_record
@@ -219,8 +220,8 @@ impl Snapshot {
 
     /// Whether event sinks receive anything at all, in any scope.
     #[must_use]
-    pub fn may_send(&self) -> bool {
-        self.may_send
+    pub fn event_sinks_active(&self) -> bool {
+        self.event_sinks_active
     }
 
     /// Whether a request that starts now may be recorded: by this policy, or by its flags, which are evaluated later.
@@ -231,8 +232,8 @@ impl Snapshot {
 
     /// Whether event sinks may receive anything from a request that starts now. See [`Self::may_record_requests`].
     #[must_use]
-    pub fn may_send_for_requests(&self) -> bool {
-        self.may_send_for_requests
+    pub fn event_sinks_active_for_requests(&self) -> bool {
+        self.event_sinks_active_for_requests
     }
 
     /// Whether the sinks and the `tracing` filter that a request with these flags needs are active in this snapshot.
@@ -240,7 +241,7 @@ impl Snapshot {
         let policy = flags.mode.map(|mode| Policy { mode, ..self.base.policy });
         flags.min_level().is_none_or(|level| level >= self.min_level)
             && policy.is_none_or(|policy| self.may_record || policy.is_off())
-            && policy.is_none_or(|policy| self.may_send || !policy.has_sentry())
+            && policy.is_none_or(|policy| self.event_sinks_active || !policy.has_sentry())
     }
 
     /// The upper bound of `log.response.body` for any response: overrides with a narrower scope can only reduce it.

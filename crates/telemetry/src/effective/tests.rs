@@ -167,7 +167,7 @@ fn a_snapshot_covers_the_needs_of_every_scope() {
     let of = |configured: &[(&str, &str)], overrides| {
         let policy = policy_of(configured, overrides);
         let snapshot = policy.load_full();
-        (snapshot.may_record(), snapshot.may_send(), snapshot.min_level)
+        (snapshot.may_record(), snapshot.event_sinks_active(), snapshot.min_level)
     };
     let orders = |set| vec![override_of("b", blueprint("orders"), set, 1)];
     assert_eq!(of(&[("log.mode", "off")], vec![]), (false, false, Level::Info));

@@ -187,9 +187,9 @@ impl Line<'_> {
             json_string(&link.message, self.out);
         }
         self.out.push(b']');
-        if let Some(place) = &detail.failure.place {
-            self.text(key!("exception.location"), &place.location);
-            self.optional(key!("thread"), place.thread.as_deref());
+        if let Some(site) = &detail.failure.panic_site {
+            self.text(key!("exception.location"), &site.location);
+            self.optional(key!("thread"), site.thread.as_deref());
         }
         if let (true, Some(trace)) = (detail.with_stack, &detail.failure.stack) {
             self.text(key!("exception.stacktrace"), &stack::text(trace.frames()));

@@ -5,7 +5,7 @@ mod fit;
 mod indented;
 pub(crate) mod json;
 mod limit;
-pub(crate) mod physical;
+pub(crate) mod prefixed_lines;
 mod pretty;
 mod renderer;
 mod schema;
@@ -34,7 +34,7 @@ impl Format {
         if settings.log.is_json(settings.env) {
             return Format::Json;
         }
-        Format::Pretty(Pretty { colour: terminal::has_color(settings.log.color), terminal: Terminal::of_stderr() })
+        Format::Pretty(Pretty { color: terminal::has_color(settings.log.color), terminal: Terminal::of_stderr() })
     }
 
     /// Appends the lines of a record, including the final line feed.

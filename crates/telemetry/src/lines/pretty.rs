@@ -1,4 +1,4 @@
-//! Human-readable records: aligned, coloured and wrapped on a terminal, with indented bodies and stack traces reduced to the
+//! Human-readable records: aligned, colored and wrapped on a terminal, with indented bodies and stack traces reduced to the
 //! service's own frames.
 
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use cyanotype_redact::escape::visible;
 
 use super::indented::indented;
 use super::wrap::{GUTTER, Terminal};
-use crate::failure::PanicPlace;
+use crate::failure::PanicSite;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Kind;
@@ -22,8 +22,8 @@ const INDENT: &str = "      ";
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pretty {
-    /// Whether escape sequences set colours.
-    pub colour: bool,
+    /// Whether escape sequences set colors.
+    pub color: bool,
     /// The terminal whose width the lines must not exceed.
     pub terminal: Option<Terminal>,
 }
@@ -83,7 +83,7 @@ impl Pretty {
         let at = at.to_zoned(jiff::tz::TimeZone::UTC);
         self.dim(&mut out, &at.strftime("%H:%M:%S%.3fZ").to_string());
         out.push(' ');
-        self.paint(&mut out, colour_of(level), &format!("{:<8}", level.as_str()));
+        self.paint(&mut out, color_of(level), &format!("{:<8}", level.as_str()));
         self.dim(&mut out, &format!(" {:<10} ", kind.as_str()));
         out
     }
@@ -118,7 +118,7 @@ impl Pretty {
         }
         out.push(' ');
         match response.status {
-            Some(status) => self.paint(out, colour_of_status(status), &status.to_string()),
+            Some(status) => self.paint(out, color_of_status(status), &status.to_string()),
             None => out.push('-'),
         }
         let _ = write!(out, " {:.1} ms {} B", response.duration.as_secs_f64() * 1000.0, response.response.size);
@@ -155,7 +155,7 @@ impl Pretty {
             line.push('\n');
             self.paint(out, if depth == 0 { "31" } else { "0" }, &line);
         }
-        if let Some(PanicPlace { location, thread }) = &detail.failure.place {
+        if let Some(PanicSite { location, thread }) = &detail.failure.panic_site {
             let mut line = INDENT.to_owned();
             let thread = thread.as_ref().map(|thread| format!(" on the thread {thread}")).unwrap_or_default();
             visible(&format!("panicked at {location}{thread}"), false, &mut line);
@@ -217,8 +217,8 @@ impl Pretty {
     }
 
     fn paint(&self, out: &mut String, code: &str, text: &str) {
-        if self.colour && !text.is_empty() {
-            // The line feed stays outside the escape sequences, so that the colour ends with the line.
+        if self.color && !text.is_empty() {
+            // The line feed stays outside the escape sequences, so that the color ends with the line.
             let (body, end) = text.strip_suffix('\n').map_or((text, ""), |body| (body, "\n"));
             let _ = write!(out, "\x1b[{code}m{body}\x1b[0m{end}");
         } else {
@@ -233,7 +233,7 @@ fn has_json_type(content_type: &str) -> bool {
     essence.ends_with("/json") || essence.ends_with("+json")
 }
 
-fn colour_of(level: Level) -> &'static str {
+fn color_of(level: Level) -> &'static str {
     match level {
         Level::Trace | Level::Debug => "2",
         Level::Info => "32",
@@ -243,7 +243,7 @@ fn colour_of(level: Level) -> &'static str {
     }
 }
 
-fn colour_of_status(status: u16) -> &'static str {
+fn color_of_status(status: u16) -> &'static str {
     match status {
         500.. => "31",
         400.. => "33",

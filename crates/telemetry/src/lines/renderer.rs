@@ -3,7 +3,7 @@
 use super::Format;
 use super::entries::split;
 use super::limit::shorten;
-use super::physical::write_lines;
+use super::prefixed_lines::write_lines;
 use super::schema::Schema;
 use crate::level::Level;
 use crate::priority;

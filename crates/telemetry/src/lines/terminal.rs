@@ -1,4 +1,4 @@
-//! What stderr is able to show: its colours and its width.
+//! What stderr is able to show: its colors and its width.
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, stderr};
@@ -32,19 +32,20 @@ fn is_east_asian(variable: impl Fn(&str) -> Option<OsString>) -> bool {
 }
 
 impl Color {
-    /// Whether text is coloured on an output that is a terminal, or not, in the environment of this process.
+    /// Whether to use colors. `is_terminal` says whether the output is a terminal; `NO_COLOR`, `FORCE_COLOR` and `TERM` are read from
+    /// the environment.
     #[must_use]
     pub fn is_on(self, is_terminal: bool) -> bool {
         decide_color(self, is_terminal, |name| std::env::var_os(name).filter(|value| !value.is_empty()))
     }
 }
 
-/// Whether lines are coloured on stderr.
+/// Whether lines are colored on stderr.
 pub(super) fn has_color(setting: Color) -> bool {
     setting.is_on(stderr().is_terminal())
 }
 
-/// The setting, else <https://no-color.org>, else <https://force-color.org>, else whether it is a terminal with colours.
+/// The setting, else <https://no-color.org>, else <https://force-color.org>, else whether it is a terminal with colors.
 fn decide_color(setting: Color, is_terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
     match setting {
         Color::Always => true,
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn auto_colours_terminals_unless_a_variable_differs() {
+    fn auto_colors_terminals_unless_a_variable_differs() {
         for (set, is_terminal, expected) in [
             (&[][..], true, true),
             (&[], false, false),

@@ -24,7 +24,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Breaks the lines of a text that are longer than the terminal is wide. Escape sequences for colour have no width; there are
+    /// Breaks the lines of a text that are longer than the terminal is wide. Escape sequences for color have no width; there are
     /// no others.
     pub(super) fn wrap(self, text: &str) -> String {
         let width = (self.width)();
@@ -33,7 +33,7 @@ impl Terminal {
         let width = width.max(NARROW_GUTTER.chars().count() + 2);
         let mut out = String::with_capacity(text.len() + text.len() / 8);
         let mut column = 0;
-        let mut colour = "";
+        let mut color = "";
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
             let end = if c == '\x1b' { rest.find('m').map_or(rest.len(), |end| end + 1) } else { c.len_utf8() };
@@ -41,7 +41,7 @@ impl Terminal {
             rest = after;
             match c {
                 '\x1b' => {
-                    colour = if shown == RESET { "" } else { shown };
+                    color = if shown == RESET { "" } else { shown };
                     out.push_str(shown);
                     continue;
                 }
@@ -54,8 +54,8 @@ impl Terminal {
             }
             let columns = if c == '\t' { TAB - column % TAB } else { self.columns(c) };
             if column + columns > width {
-                let reset = if colour.is_empty() { "" } else { RESET };
-                let _ = write!(out, "{reset}\n{gutter}{colour}");
+                let reset = if color.is_empty() { "" } else { RESET };
+                let _ = write!(out, "{reset}\n{gutter}{color}");
                 column = gutter.chars().count();
             }
             if c == '\t' {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_has_no_width_and_continues() {
+    fn color_has_no_width_and_continues() {
         let text = format!("\x1b[31m{}\x1b[0m\n", "x".repeat(31));
         assert_eq!(narrow().wrap(&text), format!("\x1b[31m{}\x1b[0m\n{GUTTER}\x1b[31mx\x1b[0m\n", "x".repeat(30)));
     }

@@ -11,9 +11,9 @@ use crate::effective::{
     Action, EffectivePolicy, Override, OverrideError, PolicyChange, SetOutcome, Source, differences,
 };
 use crate::level::Level;
+use crate::policy::ToSentry;
 use crate::report::Report;
 use crate::settings::Settings;
-use crate::sinks::RecordSink;
 
 impl Pipeline {
     /// The effective policy. Change it with the methods of the pipeline, which update the sinks too.
@@ -93,7 +93,7 @@ impl Pipeline {
         let report = Report::service(level, change.message()).with("change", change.to_json());
         let report = report.redacted(&self.redactor);
         let at = Timestamp::now();
-        if self.policy().has_sentry() {
+        if self.policy().notice_destinations().sentry == ToSentry::Breadcrumb {
             self.store_breadcrumb(None, report.to_breadcrumb(at));
         }
         self.sinks.write(&report.into_record(at, None, None, false));

@@ -36,7 +36,7 @@ mod tests {
     use crate::record::{Event, Record, ResponseRecord};
     use crate::report::Report;
     use crate::sink_counts::{RecordCounts, SinkCounts};
-    use crate::sinks::{EventSink, RecordSink, Scope, Sinks};
+    use crate::sinks::{EventSink, RecordSink, SinkScope, Sinks};
     use crate::{Kind, Level};
 
     /// A sink with this name that has written one record.
@@ -61,7 +61,7 @@ mod tests {
     }
 
     impl EventSink for Counting {
-        fn send(&self, _: &Event, _: Option<&Scope>) {}
+        fn send(&self, _: &Event, _: Option<&SinkScope>) {}
         fn flush(&self, _: Instant) -> Losses {
             Losses::none()
         }

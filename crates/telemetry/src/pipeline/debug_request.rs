@@ -90,7 +90,7 @@ mod tests {
     use crate::debug_token::DebugKey;
     use crate::pipeline::fixture::{Fixture, pipeline};
     use crate::policy::Kind;
-    use crate::request::{DEBUG_LOG_HEADER, sync_scope};
+    use crate::request::{DEBUG_LOG_HEADER, run_in_sync};
 
     const KEY: &str = "a key of a test, of 32 bytes or more";
 
@@ -111,7 +111,7 @@ mod tests {
         service.pipeline.read_debug_tokens(&request, tokens.iter().map(|token| token.as_bytes()));
         request.identity().set_route(Some(route.to_owned()));
         service.pipeline.apply_debug_token(&request);
-        sync_scope(&request, || {
+        run_in_sync(&request, || {
             for (level, message) in [(Level::Debug, "debug"), (Level::Trace, "trace"), (Level::Error, "error")] {
                 service.pipeline.report(Report::new(Kind::Line, level, "test", message.to_owned()));
             }

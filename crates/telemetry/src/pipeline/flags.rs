@@ -31,7 +31,7 @@ mod tests {
     use crate::pipeline::Report;
     use crate::pipeline::fixture::{Fixture, pipeline};
     use crate::policy::Kind;
-    use crate::request::{RequestContext, sync_scope};
+    use crate::request::{RequestContext, run_in_sync};
     use crate::settings::Mode;
 
     fn with_flags(values: &[(&str, &str)]) -> Fixture {
@@ -46,7 +46,7 @@ mod tests {
 
     fn log_line(fixture: &Fixture, request: &std::sync::Arc<RequestContext>, level: Level, message: &str) {
         let report = Report::new(Kind::Line, level, "shop", message.to_owned());
-        sync_scope(request, || fixture.pipeline.report(report));
+        run_in_sync(request, || fixture.pipeline.report(report));
     }
 
     fn messages(lines: &[Value]) -> Vec<&str> {

@@ -40,7 +40,7 @@ use crate::report::Report;
 use crate::request::{self, CallerTrace, Claim, RequestContext, RequestParts};
 use crate::sampling;
 use crate::settings::Settings;
-use crate::sinks::{EventSink, RecordSink, Scope, Sinks};
+use crate::sinks::{EventSink, SinkScope, Sinks};
 use crate::symbolizer::{Job, Symbolizer};
 
 use decision::decide;
@@ -143,7 +143,7 @@ impl Pipeline {
         parts: impl FnOnce(&Snapshot) -> RequestParts,
     ) -> RequestContext {
         let snapshot = self.effective.load_cached();
-        let sinks: &[_] = if snapshot.may_send_for_requests() { &self.sinks.events } else { &[] };
+        let sinks: &[_] = if snapshot.event_sinks_active_for_requests() { &self.sinks.events } else { &[] };
         let parts = parts(&snapshot);
         if !self.follows_caller {
             trace.sampled = None;
@@ -221,7 +221,9 @@ impl Pipeline {
         let is_ignored = report.failure.as_ref().is_some_and(|failure| failure.is_ignored(&self.ignored));
         let is_event = destinations.sentry == ToSentry::Event && !self.sinks.events.is_empty() && !is_ignored;
         let claim = match (request, &messages) {
-            (Some(request), Some(messages)) => request.claim(messages, report.place, destinations.stderr, is_event),
+            (Some(request), Some(messages)) => {
+                request.claim(messages, report.capture_site, destinations.stderr, is_event)
+            }
             _ => Claim { line: destinations.stderr, event: is_event, event_id: None },
         };
         let allowed = self.flood_limit_allows(&report, request, claim);
@@ -236,7 +238,7 @@ impl Pipeline {
 
         let event_id = claim.event_id.or(event.as_ref().map(|event| event.id));
         if let (true, Some(request), Some(messages), Some(id)) = (decision.send_event, request, &messages, event_id) {
-            request.set_event(messages, report.place, id);
+            request.set_event(messages, report.capture_site, id);
         }
 
         if decision.store_breadcrumb {
@@ -261,16 +263,12 @@ impl Pipeline {
     /// The values in effect for a report.
     fn values_for(&self, report: &Report, request: Option<&RequestContext>) -> EffectiveValues {
         let is_line = report.kind == Kind::Line;
-        // A breadcrumb's target is its category, which is not a module.
-        let target = if report.kind == Kind::Breadcrumb { "" } else { &report.target };
         let identity = request.map(|it| &**it.identity());
         let snapshot = self.snapshot();
-        let mut effective = match is_line {
-            true => snapshot.values_for(&RecordOrigin { is_line, ..RecordOrigin::new(identity, target) }),
-            false => snapshot.values_for_request(identity, target),
-        };
-        effective.policy.level = report.threshold.unwrap_or(effective.policy.level);
-        effective
+        match is_line {
+            true => snapshot.values_for(&RecordOrigin { is_line, ..RecordOrigin::new(identity, &report.target) }),
+            false => snapshot.values_for_request(identity, &report.target),
+        }
     }
 
     /// The event sinks that accept another event, each with its scope at this moment; none if sampling drops the event.
@@ -278,7 +276,7 @@ impl Pipeline {
         &self,
         effective: &EffectiveValues,
         request: Option<&RequestContext>,
-    ) -> Vec<(Arc<dyn EventSink>, Option<Scope>)> {
+    ) -> Vec<(Arc<dyn EventSink>, Option<SinkScope>)> {
         let sinks = self.event_sinks(&effective.policy).iter();
         if !sampling::is_sampled(effective.event_sample_rate) {
             sinks.for_each(|sink| sink.sampled_out());
@@ -326,7 +324,7 @@ impl Pipeline {
             report = report.with("transaction", route);
         }
         let policy = self.policy();
-        if !records.is_empty() && !policy.is_off() {
+        if !records.is_empty() && policy.notice_destinations().stderr {
             let losses = Losses(records);
             let message = format!("suppressed {} repeats of {failure}", losses.total());
             self.sinks.write(&Record::losses(&losses, message, report.data.clone()));

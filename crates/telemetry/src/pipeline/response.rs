@@ -11,7 +11,6 @@ use crate::refused_requests::RefusedRequests;
 use crate::report::Report;
 use crate::request::RequestContext;
 use crate::settings::Env;
-use crate::sinks::RecordSink;
 use crate::symbolizer::Job;
 
 /// The maximum response content in a breadcrumb, in bytes.
@@ -28,7 +27,7 @@ impl Pipeline {
     #[must_use]
     pub fn response_enabled(&self, policy: &Policy, level: Level, request: &RequestContext) -> bool {
         let destinations = policy.destinations(Kind::Response, level);
-        destinations.stderr || destinations.sentry == ToSentry::Breadcrumb && request.may_send()
+        destinations.stderr || destinations.sentry == ToSentry::Breadcrumb && request.may_still_send_event()
     }
 
     /// Records a response that has ended under this policy, and sends the events that were held for it.
@@ -36,7 +35,7 @@ impl Pipeline {
         if let Some(record) = record {
             let destinations = policy.destinations(Kind::Response, record.level);
             // Most requests have no event that could carry it.
-            if destinations.sentry == ToSentry::Breadcrumb && request.may_send() {
+            if destinations.sentry == ToSentry::Breadcrumb && request.may_still_send_event() {
                 self.store_breadcrumb(Some(request), breadcrumb(record));
             }
             if destinations.stderr && policy.env == Env::Dev && record.level >= Level::Error {

@@ -7,11 +7,10 @@ use serde_json::Map;
 
 use super::Pipeline;
 use crate::losses::Losses;
-use crate::policy::{Kind, Policy};
+use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{Record, ResponseRecord};
 use crate::report::Report;
 use crate::request::{RequestContext, RetroactiveLines};
-use crate::sinks::RecordSink;
 
 impl Pipeline {
     /// Stores a line that is written only if its request fails.
@@ -29,15 +28,16 @@ impl Pipeline {
             return;
         }
         let policy = snapshot.values_for_request(Some(request.identity()), ResponseRecord::TARGET).policy;
+        let destinations = policy.retroactive_destinations();
         let (lines, dropped) = request.with_retroactive_lines(RetroactiveLines::take);
-        if dropped > 0 && policy.has_stderr() {
+        if dropped > 0 && destinations.stderr {
             self.sinks.write(&dropped_lines(dropped, request));
         }
-        let breadcrumbs = policy.has_sentry().then(|| lines.iter().map(|(at, line)| line.to_breadcrumb(*at)));
-        if let Some(breadcrumbs) = breadcrumbs {
+        if destinations.sentry == ToSentry::Breadcrumb {
+            let breadcrumbs = lines.iter().map(|(at, line)| line.to_breadcrumb(*at));
             request.breadcrumbs().merge(breadcrumbs, self.max_breadcrumbs);
         }
-        if policy.has_stderr() {
+        if destinations.stderr {
             for (at, line) in lines {
                 let record = line.into_record(at, Some(request.identity()), None, false);
                 self.sinks.write(&Record { retroactive: true, ..record });
@@ -70,7 +70,7 @@ mod tests {
     use crate::pipeline::fixture::{Fixture, pipeline};
     use crate::policy::Kind;
     use crate::report::Report;
-    use crate::request::sync_scope;
+    use crate::request::run_in_sync;
 
     fn line(service: &Fixture, level: Level, message: &str) {
         service.pipeline.report(Report::new(Kind::Line, level, "test", message.to_owned()));
@@ -98,7 +98,7 @@ mod tests {
     fn stored_lines_precede_the_failure() {
         let service = pipeline(&[("log.on_failure.level", "debug")]);
         let request = service.request("one");
-        sync_scope(&request, || {
+        run_in_sync(&request, || {
             line(&service, Level::Trace, "too detailed");
             line(&service, Level::Debug, "opens with Bearer hunter2hunter2");
             line(&service, Level::Info, "works");
@@ -121,7 +121,7 @@ mod tests {
     fn successful_requests_write_no_stored_lines() {
         let service = pipeline(&[("log.on_failure.level", "debug")]);
         let request = service.request("one");
-        sync_scope(&request, || {
+        run_in_sync(&request, || {
             line(&service, Level::Debug, "below the level");
             let caught = Failure::from_message("Broken", "caught".to_owned());
             service.pipeline.report(Report::failure(Kind::Exception, "test", caught));
@@ -142,7 +142,7 @@ mod tests {
                 fail(&service, "broken");
             };
             if in_request {
-                sync_scope(&request, work)
+                run_in_sync(&request, work)
             } else {
                 work()
             }
@@ -154,7 +154,7 @@ mod tests {
     fn dropped_lines_are_counted() {
         let service = pipeline(&[("log.on_failure.level", "debug"), ("log.on_failure.max_bytes", "1024")]);
         let request = service.request("one");
-        sync_scope(&request, || {
+        run_in_sync(&request, || {
             (0..20).for_each(|n| line(&service, Level::Debug, &format!("step {n}")));
             fail(&service, "broken");
         });
@@ -170,7 +170,7 @@ mod tests {
     fn without_stderr_stored_lines_are_only_breadcrumbs() {
         let service = pipeline(&[("log.on_failure.level", "debug"), ("log.mode", "sentry")]);
         let request = service.request("one");
-        sync_scope(&request, || {
+        run_in_sync(&request, || {
             line(&service, Level::Debug, "below the level");
             fail(&service, "broken");
             service.end_response(None, &request);

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Map;
+
 use super::Pipeline;
+use crate::record::Record;
 use crate::request;
-use crate::sinks::RecordSink;
 
 /// The share of the remaining time that resolving stacks may take.
 const SYMBOLIZER_SHARE: f64 = 0.3;
@@ -37,11 +39,14 @@ impl Pipeline {
         self.refused_requests.close().into_iter().for_each(|refused| self.report_refused(refused));
         self.close_refused_tokens();
         self.finish_stacks(deadline);
-        let events_deadline = after(EVENTS_SHARE, deadline);
-        for sink in &self.sinks.events {
-            sink.flush(events_deadline);
+        let lost_events = self.sinks.flush_events(after(EVENTS_SHARE, deadline));
+        if !lost_events.is_empty() && self.snapshot().may_record() {
+            let message =
+                format!("dropped {} events: not delivered by an event sink before the stop", lost_events.total());
+            let record = Record::losses(&lost_events, message, Map::new());
+            self.sinks.write(&Record { target: "cyanotype".to_owned(), ..record });
         }
-        let losses = self.sinks.flush(deadline);
+        let losses = self.sinks.flush_records(deadline);
         if !losses.is_empty() && self.snapshot().may_record() {
             // It is too late to report them as a line.
             self.sinks.events.iter().for_each(|sink| sink.store_losses(&losses));

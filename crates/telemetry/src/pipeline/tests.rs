@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use super::fixture::{SentEvent, pipeline, pipeline_with_hooks};
 use super::*;
 use crate::failure::Link;
+use crate::memory::MemorySink;
 use crate::record::ResponseRecord;
 use crate::request::{ActiveSpan, RequestEnd, RequestIdentity};
-use crate::sinks::{EventSink, Scope};
+use crate::sinks::{EventSink, RecordSink, SinkScope};
 use crate::stack::Stack;
 
 /// One row of a table: a report, its circumstances, and the expected result.
@@ -82,7 +83,7 @@ impl<'a> Row<'a> {
         match self.reported {
             "-" => None,
             "line" => Some(Report { kind: Kind::Line, level: Level::Warning, ..self.report() }),
-            "event" => Some(Report { threshold: Some(Level::Critical), ..exception() }),
+            "event" => Some(Report { level: Level::Debug, ..exception() }),
             "both" | "refused" => Some(exception()),
             other => panic!("unknown sink: {other}"),
         }
@@ -95,14 +96,14 @@ impl<'a> Row<'a> {
         let fixture = pipeline(&[values, &[("log.flood.limit", limit), ("sentry.sample_rate", rate)]].concat());
         let request = self.in_request.then(|| fixture.request("one"));
         let scoped = |report: Report| match &request {
-            Some(request) => request::sync_scope(request, || fixture.pipeline.report(report)),
+            Some(request) => request::run_in_sync(request, || fixture.pipeline.report(report)),
             None => fixture.pipeline.report(report),
         };
         let before = match self.earlier() {
             Some(earlier) => scoped(earlier),
             None if self.flood => {
                 // In another request, so that it counts as a separate report.
-                request::sync_scope(&fixture.request("another"), || fixture.pipeline.report(self.report()));
+                request::run_in_sync(&fixture.request("another"), || fixture.pipeline.report(self.report()));
                 None
             }
             None => None,
@@ -339,7 +340,7 @@ fn stack_on(line: &Value) -> &str {
 }
 
 fn in_request<R>(request: &Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
-    request::sync_scope(request, f)
+    request::run_in_sync(request, f)
 }
 
 /// A response record with this status.
@@ -587,7 +588,7 @@ fn breadcrumbs_outside_requests_are_stored_only_for_work_of_its_own() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let message = || fixture.pipeline.report(Report::new(Kind::Message, Level::Info, "shop", "hello".into()));
     for name in ["first", "second"] {
-        runtime.block_on(request::with_own_breadcrumbs(async {
+        runtime.block_on(request::with_task_breadcrumbs(async {
             fixture.pipeline.breadcrumb(name.into());
             message();
             // On a thread that keeps the breadcrumbs, too.
@@ -619,7 +620,7 @@ fn max_breadcrumbs_limits_the_stored_breadcrumbs() {
     };
     assert_eq!(in_request(&request, || add_and_read(Some(&*request))), ["two", "three"]);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let outside = runtime.block_on(request::with_own_breadcrumbs(async { add_and_read(None) }));
+    let outside = runtime.block_on(request::with_task_breadcrumbs(async { add_and_read(None) }));
     assert_eq!(outside, ["two", "three"]);
 }
 
@@ -746,7 +747,7 @@ fn suppressed_reports_are_counted_in_the_sink_that_missed_them() {
     assert_eq!((lines.len(), events.len()), (1, 0));
     assert_eq!((&lines[0]["dropped"], lines[0].get("transaction")), (&json!({"line": 1}), None));
     // No line: below the level.
-    let (lines, events) = suppressed_once(|| Report { threshold: Some(Level::Critical), ..exception("too late") });
+    let (lines, events) = suppressed_once(|| Report { level: Level::Debug, ..exception("too late") });
     assert_eq!((lines.len(), events.len()), (0, 1));
     // The line was written, only its event was not sent.
     let (lines, events) = suppressed_once(|| Report { level: Level::Error, ..line() });
@@ -889,30 +890,30 @@ struct Counting {
 struct CountingSink(Arc<Counting>);
 
 impl EventSink for CountingSink {
-    fn begin_request(&self) -> Option<Scope> {
+    fn begin_request(&self) -> Option<SinkScope> {
         Some(self.0.clone())
     }
 
-    fn enter(&self, scope: &Scope, f: &mut dyn FnMut()) {
+    fn enter(&self, scope: &SinkScope, f: &mut dyn FnMut()) {
         scope.clone().downcast::<Counting>().expect("its own scope").entered.fetch_add(1, Relaxed);
         f();
     }
 
-    fn begin_response(&self, scope: &Scope, _: &RequestIdentity, status: u16) {
+    fn begin_response(&self, scope: &SinkScope, _: &RequestIdentity, status: u16) {
         assert_eq!(status, 200);
         scope.clone().downcast::<Counting>().expect("its own scope").begun.fetch_add(1, Relaxed);
     }
 
-    fn end_request(&self, scope: &Scope, _: &RequestIdentity, end: &RequestEnd) {
+    fn end_request(&self, scope: &SinkScope, _: &RequestIdentity, end: &RequestEnd) {
         assert_eq!(*end, RequestEnd { status: Some(200), has_failed: false, has_panicked: false });
         scope.clone().downcast::<Counting>().expect("its own scope").begun.fetch_sub(1, Relaxed);
     }
 
-    fn active_span(&self, _: &Scope) -> Option<ActiveSpan> {
+    fn active_span(&self, _: &SinkScope) -> Option<ActiveSpan> {
         ActiveSpan::from_sentry_trace("4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1")
     }
 
-    fn send(&self, _: &Event, scope: Option<&Scope>) {
+    fn send(&self, _: &Event, scope: Option<&SinkScope>) {
         let scope = scope.expect("the request's").clone().downcast::<Counting>().expect("its own scope");
         scope.sent.fetch_add(1, Relaxed);
     }
@@ -981,12 +982,41 @@ fn lines_lost_at_shutdown_are_stored_by_event_sinks() {
     }
 }
 
+/// An event sink that loses this many events, and does not report them.
+struct LosingEvents(u64);
+
+impl EventSink for LosingEvents {
+    fn send(&self, _: &Event, _: Option<&SinkScope>) {}
+
+    fn flush(&self, _: Instant) -> Losses {
+        Losses(vec![(Kind::Exception, self.0)])
+    }
+}
+
+#[test]
+fn events_lost_at_shutdown_are_counted_in_a_record() {
+    let lines = |mode| {
+        let memory = MemorySink::default();
+        let sinks = Sinks::none().record(Arc::new(memory.clone())).event(Arc::new(LosingEvents(2)));
+        let sinks = sinks.event(Arc::new(LosingEvents(3)));
+        let pipeline = Pipeline::new(&super::fixture::settings(&[("log.mode", mode)]), Hooks::default(), sinks);
+        pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
+        memory.take().0
+    };
+    for mode in ["both", "sentry"] {
+        let lines = lines(mode);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_eq!((&lines[0]["kind"], &lines[0]["dropped"]["exception"]), (&json!("service"), &json!(5)), "{mode}");
+    }
+    assert!(lines("off").is_empty());
+}
+
 #[test]
 fn sentrys_logs_are_the_log_lines_from_the_log_level_up() {
     let of = |values: &[(&str, &str)]| {
         let service = pipeline(values);
         let request = service.request("one");
-        request::sync_scope(&request, || {
+        request::run_in_sync(&request, || {
             for level in [Level::Debug, Level::Info, Level::Error] {
                 let line = Report::new(Kind::Line, level, "shop::orders", format!("{level} password=hunter2"));
                 service.pipeline.report(line.with("api_key", "hunter2").with("order", 7));

@@ -10,12 +10,12 @@ use super::reports::{Claim, Reports};
 use super::retroactive_lines::RetroactiveLines;
 use super::scopes::Scopes;
 use super::{Breadcrumbs, CallerTrace, RequestIdentity, RequestParts};
+use crate::capture_site::CaptureSite;
 use crate::debug_token::DebugGrant;
 use crate::debug_token::VerboseRequest;
 use crate::delivery::Delivery;
 use crate::effective::Snapshot;
 use crate::outcome::RequestEnd;
-use crate::place::Place;
 use crate::record::{EventId, EventScope};
 use crate::sinks::EventSink;
 
@@ -113,7 +113,7 @@ impl RequestContext {
 
     /// A sink's scope for this request, as returned by [`EventSink::begin_request`].
     #[must_use]
-    pub fn scope_of(&self, sink: &Arc<dyn EventSink>) -> Option<&crate::sinks::Scope> {
+    pub fn scope_of(&self, sink: &Arc<dyn EventSink>) -> Option<&crate::sinks::SinkScope> {
         self.scopes.of(sink)
     }
 
@@ -167,7 +167,7 @@ impl RequestContext {
 
     /// Whether an event of this request may still be sent: one is held until the response ends, or its work may continue.
     #[must_use]
-    pub fn may_send(&self) -> bool {
+    pub fn may_still_send_event(&self) -> bool {
         self.detached.load(Ordering::Relaxed) || !self.reports.lock().held.is_empty()
     }
 
@@ -219,23 +219,23 @@ impl RequestContext {
     }
 
     /// Claims the requested outputs of a failure, line and event, unless an earlier report of the same failure has claimed them.
-    pub(crate) fn claim(&self, messages: &[String], place: Option<Place>, line: bool, event: bool) -> Claim {
-        self.reports.lock().claim(messages, place, line, event)
+    pub(crate) fn claim(&self, messages: &[String], site: Option<CaptureSite>, line: bool, event: bool) -> Claim {
+        self.reports.lock().claim(messages, site, line, event)
     }
 
     /// Stores the id of a failure's event.
-    pub(crate) fn set_event(&self, messages: &[String], place: Option<Place>, id: EventId) {
-        self.reports.lock().set_event(messages, place, id);
+    pub(crate) fn set_event(&self, messages: &[String], site: Option<CaptureSite>, id: EventId) {
+        self.reports.lock().set_event(messages, site, id);
     }
 
     /// Claims a failure's event for one that code captured with a sink's own SDK. Returns false if an event of this request has
     /// already reported the failure.
     pub fn claim_sdk_event(&self, messages: &[String], id: EventId) -> bool {
         let mut reports = self.reports.lock();
-        let place = Some(Place::Sdk(id));
-        let is_new = reports.claim(messages, place, false, true).event;
+        let site = Some(CaptureSite::Sdk(id));
+        let is_new = reports.claim(messages, site, false, true).event;
         if is_new {
-            reports.set_event(messages, place, id);
+            reports.set_event(messages, site, id);
         }
         is_new
     }

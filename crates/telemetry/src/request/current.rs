@@ -24,12 +24,12 @@ pub fn with_current<R>(f: impl FnOnce(&Arc<RequestContext>) -> R) -> Option<R> {
 }
 
 /// Runs a future with this request as the current one, inside every sink's scope for it.
-pub fn scope<F: Future>(context: Arc<RequestContext>, future: F) -> impl Future<Output = F::Output> {
+pub fn run_in<F: Future>(context: Arc<RequestContext>, future: F) -> impl Future<Output = F::Output> {
     CURRENT.scope(Arc::clone(&context), InScopes { future, context })
 }
 
 /// Runs a closure with this request as the current one, inside every sink's scope for it.
-pub fn sync_scope<R>(context: &Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
+pub fn run_in_sync<R>(context: &Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
     if with_current(|current| Arc::ptr_eq(current, context)).unwrap_or_default() {
         return f();
     }

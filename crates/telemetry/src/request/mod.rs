@@ -6,10 +6,10 @@
 mod breadcrumbs;
 mod context;
 mod current;
-mod own_breadcrumbs;
 mod reports;
 mod retroactive_lines;
 mod scopes;
+mod task_breadcrumbs;
 
 pub use crate::identity::{
     ActiveSpan, CallerTrace, ClientAddressHeader, REQUEST_ID, RequestIdentity, RequestParts, SpanId,
@@ -17,8 +17,8 @@ pub use crate::identity::{
 pub use crate::outcome::RequestEnd;
 pub use breadcrumbs::Breadcrumbs;
 pub use context::{DEBUG_LOG_HEADER, RequestContext};
-pub use current::{current, scope, sync_scope, with_current};
-pub use own_breadcrumbs::with_own_breadcrumbs;
-pub(crate) use own_breadcrumbs::{OwnBreadcrumbs, with_current_breadcrumbs};
+pub use current::{current, run_in, run_in_sync, with_current};
 pub use reports::Claim;
 pub(crate) use retroactive_lines::RetroactiveLines;
+pub use task_breadcrumbs::with_task_breadcrumbs;
+pub(crate) use task_breadcrumbs::{TaskBreadcrumbs, with_current_breadcrumbs};

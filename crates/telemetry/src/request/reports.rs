@@ -1,8 +1,8 @@
 //! The failures that a request has reported. Each is one record and one event, no matter which code reports it first.
 
+use crate::capture_site::CaptureSite;
 use crate::delivery::Delivery;
 use crate::failure::is_same_failure;
-use crate::place::Place;
 use crate::record::EventId;
 
 /// The failures that a request has reported.
@@ -20,16 +20,16 @@ pub(super) struct Reports {
 struct ReportedFailure {
     /// The chain of messages of each report, and where it was captured. Two reports are of the same failure if one chain is a
     /// suffix of the other, except for captures of equal chains at different places.
-    reports: Vec<(Vec<String>, Option<Place>)>,
+    reports: Vec<(Vec<String>, Option<CaptureSite>)>,
     line: bool,
     event: bool,
     event_id: Option<EventId>,
 }
 
 impl ReportedFailure {
-    fn matches(&self, messages: &[String], place: Option<Place>) -> bool {
-        let is_another = |chain: &[String], at: Option<Place>| {
-            chain == messages && at.zip(place).is_some_and(|(one, other)| one != other)
+    fn matches(&self, messages: &[String], site: Option<CaptureSite>) -> bool {
+        let is_another = |chain: &[String], at: Option<CaptureSite>| {
+            chain == messages && at.zip(site).is_some_and(|(one, other)| one != other)
         };
         self.reports.iter().any(|(chain, _)| is_same_failure(chain, messages))
             && !self.reports.iter().any(|(chain, at)| is_another(chain, *at))
@@ -49,10 +49,10 @@ pub struct Claim {
 
 impl Reports {
     /// Claims the requested outputs of a failure, line and event, unless they are already claimed.
-    pub(super) fn claim(&mut self, messages: &[String], place: Option<Place>, line: bool, event: bool) -> Claim {
-        let Some(reported) = self.find(messages, place) else {
+    pub(super) fn claim(&mut self, messages: &[String], site: Option<CaptureSite>, line: bool, event: bool) -> Claim {
+        let Some(reported) = self.find(messages, site) else {
             self.reported.push(ReportedFailure {
-                reports: vec![(messages.to_vec(), place)],
+                reports: vec![(messages.to_vec(), site)],
                 line,
                 event,
                 event_id: None,
@@ -63,22 +63,22 @@ impl Reports {
             Claim { line: line && !reported.line, event: event && !reported.event, event_id: reported.event_id };
         reported.line |= line;
         reported.event |= event;
-        if !reported.reports.iter().any(|(chain, at)| chain == messages && (place.is_none() || *at == place)) {
-            reported.reports.push((messages.to_vec(), place));
+        if !reported.reports.iter().any(|(chain, at)| chain == messages && (site.is_none() || *at == site)) {
+            reported.reports.push((messages.to_vec(), site));
         }
         claim
     }
 
     /// Stores the id of a failure's event.
-    pub(super) fn set_event(&mut self, messages: &[String], place: Option<Place>, id: EventId) {
-        if let Some(reported) = self.find(messages, place) {
+    pub(super) fn set_event(&mut self, messages: &[String], site: Option<CaptureSite>, id: EventId) {
+        if let Some(reported) = self.find(messages, site) {
             reported.event_id.get_or_insert(id);
         }
     }
 
     /// The latest matching failure: of several captures of one error, the last is the most likely one to be returned.
-    fn find(&mut self, messages: &[String], place: Option<Place>) -> Option<&mut ReportedFailure> {
-        self.reported.iter_mut().rev().find(|reported| reported.matches(messages, place))
+    fn find(&mut self, messages: &[String], site: Option<CaptureSite>) -> Option<&mut ReportedFailure> {
+        self.reported.iter_mut().rev().find(|reported| reported.matches(messages, site))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -126,27 +126,27 @@ mod tests {
     }
 
     /// Claims the event of a captured error; returns whether it is a new failure.
-    fn captured(reports: &mut Reports, messages: &[&str], place: Option<Place>) -> bool {
-        reports.claim(&chain(messages), place, true, true).event
+    fn captured(reports: &mut Reports, messages: &[&str], site: Option<CaptureSite>) -> bool {
+        reports.claim(&chain(messages), site, true, true).event
     }
 
     #[test]
     fn equal_captures_at_different_places_are_two_failures() {
         let mut reports = Reports::default();
-        let [one, other] = [Place::Code(Location::caller()), Place::Code(Location::caller())].map(Some);
-        let sdk = Some(Place::Sdk(EventId::random()));
+        let [one, other] = [CaptureSite::Code(Location::caller()), CaptureSite::Code(Location::caller())].map(Some);
+        let sdk = Some(CaptureSite::Sdk(EventId::random()));
         assert!(captured(&mut reports, &["cause"], one));
         assert!(captured(&mut reports, &["cause"], other));
         assert!(captured(&mut reports, &["cause"], sdk));
-        for place in [one, other, sdk, None] {
-            assert!(!captured(&mut reports, &["cause"], place), "{place:?}");
+        for site in [one, other, sdk, None] {
+            assert!(!captured(&mut reports, &["cause"], site), "{site:?}");
         }
     }
 
     #[test]
     fn a_wrapper_captured_at_another_place_is_the_same_failure() {
         let mut reports = Reports::default();
-        let [one, two, three] = [1, 2, 3].map(|_| Some(Place::Sdk(EventId::random())));
+        let [one, two, three] = [1, 2, 3].map(|_| Some(CaptureSite::Sdk(EventId::random())));
         assert!(captured(&mut reports, &["cause"], one));
         assert!(!captured(&mut reports, &["wrapped", "cause"], two));
         assert!(captured(&mut reports, &["cause"], three));
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_logged_error_and_its_capture_are_one_failure() {
         let mut reports = Reports::default();
-        let [one, other] = [1, 2].map(|_| Some(Place::Sdk(EventId::random())));
+        let [one, other] = [1, 2].map(|_| Some(CaptureSite::Sdk(EventId::random())));
         assert!(captured(&mut reports, &["cause"], None));
         assert!(!captured(&mut reports, &["cause"], one));
         assert!(captured(&mut reports, &["cause"], other));
@@ -166,9 +166,9 @@ mod tests {
         let mut reports = Reports::default();
         let captures = [1, 2].map(|_| EventId::random());
         for id in captures {
-            let place = Some(Place::Sdk(id));
-            captured(&mut reports, &["cause"], place);
-            reports.set_event(&chain(&["cause"]), place, id);
+            let site = Some(CaptureSite::Sdk(id));
+            captured(&mut reports, &["cause"], site);
+            reports.set_event(&chain(&["cause"]), site, id);
         }
         assert_eq!(reports.claim(&chain(&["cause"]), None, true, true).event_id, Some(captures[1]));
     }

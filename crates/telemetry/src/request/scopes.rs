@@ -6,11 +6,11 @@ use smallvec::SmallVec;
 
 use crate::identity::{ActiveSpan, RequestIdentity};
 use crate::outcome::RequestEnd;
-use crate::sinks::{EventSink, Scope};
+use crate::sinks::{EventSink, SinkScope};
 
 /// The event sinks, each with its scope for one request. A single sink, the usual number, needs no allocation.
 #[derive(Default)]
-pub(crate) struct Scopes(SmallVec<[(Arc<dyn EventSink>, Scope); 1]>);
+pub(crate) struct Scopes(SmallVec<[(Arc<dyn EventSink>, SinkScope); 1]>);
 
 impl Scopes {
     pub(crate) fn begin(sinks: &[Arc<dyn EventSink>]) -> Self {
@@ -18,7 +18,7 @@ impl Scopes {
     }
 
     /// A sink's scope for this request.
-    pub(crate) fn of(&self, sink: &Arc<dyn EventSink>) -> Option<&Scope> {
+    pub(crate) fn of(&self, sink: &Arc<dyn EventSink>) -> Option<&SinkScope> {
         self.0.iter().find(|(other, _)| Arc::ptr_eq(other, sink)).map(|(_, scope)| scope)
     }
 
@@ -53,7 +53,7 @@ impl Scopes {
     }
 }
 
-fn enter_all(scopes: &[(Arc<dyn EventSink>, Scope)], f: &mut dyn FnMut()) {
+fn enter_all(scopes: &[(Arc<dyn EventSink>, SinkScope)], f: &mut dyn FnMut()) {
     match scopes.split_first() {
         Some(((sink, scope), inner)) => sink.enter(scope, &mut || enter_all(inner, f)),
         None => f(),

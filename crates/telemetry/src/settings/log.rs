@@ -28,7 +28,7 @@ section! {
         #[serde(flatten)]
         #[setting(section)]
         pub lines: LineSettings,
-        /// colour of the pretty format: `auto` colours a terminal, unless NO_COLOR, FORCE_COLOR or TERM=dumb says otherwise
+        /// color of the pretty format: `auto` colors a terminal, unless NO_COLOR, FORCE_COLOR or TERM=dumb says otherwise
         #[setting(one_of::<Color>(), default = "auto")]
         pub color: Color,
         /// minimum level of the log lines of one crate or module; the longest matching path takes precedence; actix_server
@@ -284,7 +284,7 @@ pub enum LogFormat {
     Pretty,
 }
 
-/// When records in the pretty format are coloured.
+/// When records in the pretty format are colored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Color {

@@ -1,7 +1,8 @@
 //! The tables that record which migrations have run.
 //!
 //! Each blueprint has its own history, in `_schema_<blueprint>`. `schema_writers` records the program that last changed a
-//! schema, for the error message of an older program. Version 0.1 stored the history in `_migrations_<blueprint>`.
+//! schema, for the error message of an older program. Builds before the first release that
+//! used sqlx stored the history in `_migrations_<blueprint>`.
 
 use refinery::{Migration, Runner};
 
@@ -11,7 +12,7 @@ pub(super) const FIND_WRITER: &str = "SELECT program FROM schema_writers WHERE b
 pub(super) struct HistoryTables {
     /// The current table.
     pub history: String,
-    /// The table of version 0.1.
+    /// The table of builds that used sqlx.
     pub legacy: String,
 }
 
@@ -32,7 +33,7 @@ impl HistoryTables {
         format!("SELECT version, name, applied_on, checksum FROM {} ORDER BY version", self.history)
     }
 
-    /// A query for the last migration that version 0.1 ran.
+    /// A query for the last migration that a build with sqlx ran.
     pub(super) fn legacy_version(&self) -> String {
         format!("SELECT max(version) FROM {} WHERE success", self.legacy)
     }

@@ -1,6 +1,6 @@
 //! Runs migrations, in one process at a time: the callers hold the database's lock.
 //!
-//! The history of version 0.1 is converted, and its table is dropped.
+//! The history of builds that used sqlx is converted, and its table is dropped.
 
 use refinery::error::Kind;
 use refinery::{Runner, Target};

@@ -91,7 +91,7 @@ struct AppliedRow {
 #[derive(Default)]
 struct History {
     rows: Vec<AppliedRow>,
-    /// The newest version in the table of version 0.1, which has no names or checksums.
+    /// The newest version in the table of builds that used sqlx, which has no names or checksums.
     legacy_version: Option<i64>,
     written_by: Option<String>,
 }

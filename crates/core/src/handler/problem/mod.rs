@@ -22,7 +22,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::settings::Env;
-use crate::time::whole_seconds;
+use crate::time::ceil_seconds;
 pub use body::FieldError;
 use body::{MAX_FIELDS, ProblemBody};
 use cause::Cause;
@@ -146,7 +146,7 @@ impl Problem {
 
     fn refusal(status: StatusCode, retry_after: Duration, detail: impl Into<String>) -> Self {
         let problem = Self { is_refusal: true, ..Self::new(status, detail) };
-        problem.header(header::RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after).max(1)))
+        problem.header(header::RETRY_AFTER, HeaderValue::from(ceil_seconds(retry_after).max(1)))
     }
 
     /// Whether the request was refused because of a rate limit or overload.

@@ -153,7 +153,7 @@ pub(crate) struct ClearQuery {
         (status = 404, description = "There is no override with this id", body = Problem, content_type = PROBLEM_JSON),
         (status = 412, description = "The current version differs from `if-match`", body = Problem, content_type = PROBLEM_JSON),
         (status = 422, description = "A parameter is invalid", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "The database is unavailable, for a fleet override", body = Problem,
+        (status = 503, description = "The database is unavailable, and the override is none of this process alone", body = Problem,
             content_type = PROBLEM_JSON),
     )
 )]
@@ -188,12 +188,11 @@ pub(crate) async fn clear(
     {
         return Ok(HttpResponse::NoContent().finish());
     }
-    // A fleet override may not have reached this process yet.
-    let is_shared = control.pipeline.snapshot().overrides.iter().any(|it| it.fleet && it.id == id);
+    // A fleet override may not have reached this process yet, so only the database can say that there is none.
     match control.fleet.clear(&id, &by).await {
         Ok(true) => Ok(HttpResponse::NoContent().finish()),
-        Err(error) if is_shared => Err(fleet_problem(error)),
-        Ok(false) | Err(_) => Err(Problem::not_found("override")),
+        Ok(false) => Err(Problem::not_found("override")),
+        Err(error) => Err(fleet_problem(error)),
     }
 }
 

@@ -5,7 +5,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use cyanotype_telemetry::effective::RecordOrigin;
 use cyanotype_telemetry::explanation::Explanation;
-use cyanotype_telemetry::{Kind, Policy};
+use cyanotype_telemetry::{Kind, Policy, split_rule};
 use garde::Validate;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -123,15 +123,11 @@ impl LogControlState {
         if !wrong.is_empty() {
             return Err(Problem::invalid(wrong));
         }
-        let route = scope.route.as_deref();
-        let (method, path) = route.map_or(("", None), |rule| match rule.split_once(' ') {
-            Some((method, path)) => (method, Some(path)),
-            None => ("", Some(rule)),
-        });
+        let (method, path) = scope.route.as_deref().map(split_rule).unzip();
         let blueprint = scope.blueprint.as_deref().or_else(|| path.and_then(|path| self.blueprint_of(path)));
         Ok(RecordOrigin {
             blueprint,
-            method,
+            method: method.flatten().unwrap_or_default(),
             route: path,
             target: module.unwrap_or_default(),
             ..RecordOrigin::default()

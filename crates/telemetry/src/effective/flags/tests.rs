@@ -136,7 +136,7 @@ fn a_module_level_takes_precedence_over_flags() {
 fn with_a_flag_provider_any_request_may_be_recorded() {
     let of = |policy: &EffectivePolicy| {
         let it = policy.load_full();
-        [it.may_record(), it.may_send(), it.may_record_requests(), it.may_send_for_requests()]
+        [it.may_record(), it.event_sinks_active(), it.may_record_requests(), it.event_sinks_active_for_requests()]
     };
     let off = [("log.mode", "off")];
     let policy = EffectivePolicy::new(&settings(&off), true);

@@ -50,7 +50,8 @@ fn record(kind: Kind, level: Level) -> Record {
 fn failure(with_stack: bool) -> Option<FailureDetail> {
     let link = |type_name: &str, message: &str| Link { type_name: type_name.into(), message: message.into() };
     let chain = vec![link("Timeout", "no \"stock\""), link("Io", "line\nbreak")];
-    let failure = Failure { chain, stack: Some(Arc::new(Stack::omitted())), panic: false, place: None, outage: false };
+    let failure =
+        Failure { chain, stack: Some(Arc::new(Stack::omitted())), panic: false, panic_site: None, outage: false };
     Some(FailureDetail { failure, with_stack })
 }
 

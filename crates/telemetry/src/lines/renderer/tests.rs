@@ -35,6 +35,25 @@ fn record(kind: Kind, message: &str) -> Record {
     Record { kind, at: Timestamp::UNIX_EPOCH, ..Record::service(Level::Error, "shop::orders", message, Map::new()) }
 }
 
+#[test]
+fn the_readme_shows_pretty_lines_as_they_are_written() {
+    let readme = test_harness::scratch::read(&test_harness::scratch::workspace().join("README.md"));
+    let pretty = renderer(&[("log.format", "pretty"), ("log.color", "never")]);
+    for (time, kind, message) in [
+        ("18:49:06.387", Kind::Breadcrumb, "inserting an order"),
+        ("18:49:06.389", Kind::Line, "order placed"),
+        ("18:49:06.389", Kind::Response, "POST /orders 201"),
+    ] {
+        let at = format!("2026-08-01T{time}Z").parse().expect("a time");
+        let written = lines(|out| pretty.write(&Record { at, level: Level::Info, ..record(kind, message) }, out));
+        let begin = written.split(message).next().expect("text before the message");
+        assert!(
+            readme.contains(&format!("\n{begin}{message}")),
+            "README.md has no line that begins with: {begin}{message}"
+        );
+    }
+}
+
 fn parse(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
 }
@@ -81,7 +100,7 @@ fn failure() -> impl Strategy<Value = Failure> {
     });
     (vec(link, 1..8), vec(frame, 0..60)).prop_map(|(chain, frames)| {
         let stack = Some(Arc::new(Stack::from_frames(frames)));
-        Failure { chain, stack, panic: false, place: None, outage: false }
+        Failure { chain, stack, panic: false, panic_site: None, outage: false }
     })
 }
 
@@ -270,7 +289,8 @@ fn a_stack_is_cut_before_fields_and_fields_before_the_message() {
     };
     let shown = |stack: usize, field: usize, error: usize| {
         let link = Link { type_name: "Broken".into(), message: "e".repeat(error) };
-        let failure = Failure { chain: vec![link], stack: frames(stack), panic: false, place: None, outage: false };
+        let failure =
+            Failure { chain: vec![link], stack: frames(stack), panic: false, panic_site: None, outage: false };
         let record = Record {
             failure: Some(FailureDetail { failure, with_stack: true }),
             detail: Detail::Fields(Map::from_iter([

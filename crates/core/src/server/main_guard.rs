@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use cyanotype_telemetry::panic::{self, LAST_WORDS, Panics};
+use cyanotype_telemetry::panic::{self, PANIC_FLUSH_TIMEOUT, Panics};
 use cyanotype_telemetry::pipeline;
 
 use super::error::EX_SOFTWARE;
@@ -39,7 +39,7 @@ pub fn main(body: impl FnOnce() -> ExitCode) -> ExitCode {
         Err(payload) => {
             panic::report_caught(&*payload);
             match pipeline() {
-                Some(pipeline) => pipeline.finish(Instant::now() + LAST_WORDS),
+                Some(pipeline) => pipeline.finish(Instant::now() + PANIC_FLUSH_TIMEOUT),
                 None => panic::write_early(),
             }
             ExitCode::from(EX_SOFTWARE)

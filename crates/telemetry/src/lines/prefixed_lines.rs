@@ -1,8 +1,8 @@
-//! Text of several lines: each has the priority prefix and the maximum length.
+//! Writes each line of a text with the priority prefix, cut to the maximum length.
 
 /// Marks the end of a line that was cut.
 const CUT: &str = "…";
-/// Ends a colour that the cut line may have begun.
+/// Ends a color that the cut line may have begun.
 const RESET: &str = "\x1b[0m";
 
 /// Appends the lines of a text, each with the prefix, and cut to at most `max` bytes including the line feed.
@@ -13,11 +13,11 @@ pub(crate) fn write_lines(text: &str, prefix: &str, max: usize, out: &mut String
         if line.len() <= available {
             out.push_str(line);
         } else {
-            let is_coloured = line.contains('\x1b');
-            let end = if is_coloured { CUT.len() + RESET.len() } else { CUT.len() };
+            let is_colored = line.contains('\x1b');
+            let end = if is_colored { CUT.len() + RESET.len() } else { CUT.len() };
             out.push_str(cut(line, available.saturating_sub(end)));
             out.push_str(CUT);
-            out.push_str(if is_coloured { RESET } else { "" });
+            out.push_str(if is_colored { RESET } else { "" });
         }
         out.push('\n');
     }
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_ends_colours_and_splits_no_escape_sequence() {
+    fn a_cut_ends_colors_and_splits_no_escape_sequence() {
         let line = "\x1b[31m0123456789\x1b[0m\n";
         for max in 12..line.len() {
             let shown = lines(line, "", max);

@@ -7,28 +7,28 @@ use parking_lot::Mutex;
 use super::Breadcrumbs;
 
 tokio::task_local! {
-    static OWN: OwnBreadcrumbs;
+    static OWN: TaskBreadcrumbs;
 }
 
 /// The breadcrumbs of work that belongs to no request.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct OwnBreadcrumbs(Arc<Mutex<Breadcrumbs>>);
+pub(crate) struct TaskBreadcrumbs(Arc<Mutex<Breadcrumbs>>);
 
-impl OwnBreadcrumbs {
+impl TaskBreadcrumbs {
     /// Those of the current work; `None` in a request, and outside such work.
     pub(crate) fn current() -> Option<Self> {
         OWN.try_with(Clone::clone).ok()
     }
 
     /// Runs a closure with these breadcrumbs as the current ones.
-    pub(crate) fn sync_scope<R>(self, f: impl FnOnce() -> R) -> R {
+    pub(crate) fn run_in_sync<R>(self, f: impl FnOnce() -> R) -> R {
         OWN.sync_scope(self, f)
     }
 }
 
 /// Runs a future that belongs to no request with breadcrumbs of its own.
-pub fn with_own_breadcrumbs<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    OWN.scope(OwnBreadcrumbs::default(), future)
+pub fn with_task_breadcrumbs<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    OWN.scope(TaskBreadcrumbs::default(), future)
 }
 
 /// Calls a function with the breadcrumbs of the current work; returns `None` outside such work.
