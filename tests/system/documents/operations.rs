@@ -339,6 +339,13 @@ const FAULTS: &[Fault] = &[
         ],
     },
     Fault {
+        fault: "SIGTERM while a worker is blocked (a lock, a slow call outside `block`)",
+        effect: "The other steps of the stop follow in time, and the sinks are flushed; requests on that worker end with the process.",
+        counted: "`blocked_workers`.",
+        action: "Find the call that blocks: use `block` for it.",
+        tests: &["lifecycle::a_blocked_worker_does_not_delay_the_shutdown"],
+    },
+    Fault {
         fault: "the fleet's overrides cannot be reached (the database is unavailable)",
         effect: "`log set --fleet` gets 503 and nothing changes; overrides in effect hold until they expire. One `line` warning.",
         counted: "–",
