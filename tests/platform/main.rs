@@ -9,6 +9,7 @@ mod collectors;
 mod containers;
 mod debian_package;
 mod doctor;
+mod first_process;
 mod generated_clients;
 mod hostile;
 mod journald;

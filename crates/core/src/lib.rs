@@ -71,8 +71,8 @@ pub use cyanotype_telemetry::{
 };
 pub use database::{
     Backup, BackupError, BackupProgress, BackupStop, BlueprintMigrations, Database, DatabaseError, DriverError,
-    Executor, ExpiringTable, FromRow, FromSql, MigrationInfo, MigrationState, Migrations, Outage, Row, ToSql,
-    Transaction, placeholders,
+    Executor, ExpiringTable, Explanation, FromRow, FromSql, MigrationInfo, MigrationState, Migrations, Outage, Row,
+    ToSql, Transaction, placeholders,
 };
 pub use explain_output::{ExplainOutput, Features};
 pub use handler::problem::{FieldError, PROBLEM_JSON, Problem, Result};

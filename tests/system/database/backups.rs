@@ -229,7 +229,8 @@ fn other_databases_are_refused_with_what_to_do() {
     let (code, stderr) = run("postgres://ada:hunter2@127.0.0.1:1/shop");
     assert_eq!(code, Some(78));
     assert!(
-        stderr.contains("pg_dump --format=custom --file='") && stderr.contains("--dbname='postgres://127.0.0.1:1/shop'")
+        stderr.contains("pg_dump --format=custom --file='")
+            && stderr.contains("--dbname='postgres://127.0.0.1:1/shop'")
     );
     assert!(!stderr.contains("hunter2"), "{stderr}");
     let (code, stderr) = run("sqlite::memory:");

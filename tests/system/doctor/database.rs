@@ -1,6 +1,7 @@
 //! The database, its migrations and its log; the clock.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::time::Duration;
 
 use serde_json::json;
 use system_tests::peers::postgres::{PASSWORD, Postgres};
@@ -9,6 +10,7 @@ use system_tests::scratch;
 use system_tests::sql::DirectConnection;
 
 use super::{Report, Setup};
+use crate::api::member;
 
 fn on(url: &str) -> Setup {
     Setup::new().env("APP__DATABASE__URL", url)
@@ -122,4 +124,53 @@ fn an_unreachable_postgres_is_a_failure_without_its_password() {
     let refused = failed(&format!("postgres://ada:hunter2@127.0.0.1:{}/shop", ports::free()));
     assert!(!refused.json.to_string().contains("hunter2"), "{:#}", refused.json);
     failed("postgres://ada:hunter2@no-such-host.invalid/shop");
+
+    // Cause and remedy are apart, whatever the cause contains.
+    let of_database = |url: &str| on(url).doctor().json["checks"][2].clone();
+    let certificate = of_database("postgres://db:5432/shop?sslmode=verify-full&sslrootcert=/no/such.pem");
+    let found = certificate["found"].as_str().unwrap_or_default();
+    assert!(found.starts_with("the database postgres://db:5432/shop: sslrootcert /no/such.pem: "), "{certificate}");
+    assert_eq!(certificate["remedy"], "check database.url, and that the server runs");
+    let closed = of_database(&format!("postgres://ada@127.0.0.1:{}/shop", ports::free()));
+    let found = closed["found"].as_str().unwrap_or_default();
+    assert!(found.contains(" refuses connections (") && !found.contains("check that"), "{closed}");
+    assert_eq!(closed["remedy"], "check that the server is running, and check host and port");
+}
+
+/// The files of a SQLite database with their contents, without the index of the log, which is rebuilt from it.
+fn files(setup: &Setup) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(setup.scratch().path()).expect("the directory exists");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with("app.db")).collect();
+    names.sort();
+    let content = |name: &str| match name.ends_with("-shm") {
+        true => Vec::new(),
+        false => fs::read(setup.scratch().join(name)).expect("the test owns the file"),
+    };
+    names.into_iter().map(|name| (name.clone(), content(&name))).collect()
+}
+
+#[test]
+fn the_files_of_sqlite_are_as_before() {
+    let setup = Setup::new();
+    let look = |what: &str| {
+        let before = files(&setup);
+        setup.doctor().has("migrations", "OK", &["all have run"]);
+        assert!(files(&setup) == before, "doctor, {what}");
+        assert_eq!(setup.service().arg("db").arg("status").run().code(), Some(0));
+        assert!(files(&setup) == before, "db status, {what}");
+        before.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    setup.start().stop();
+    assert_eq!(look("after a stop"), ["app.db", "app.db.lock"]);
+    for writes in [false, true] {
+        let mut killed = setup.start();
+        if writes {
+            member(&killed, "ada");
+        }
+        look("while the service runs");
+        killed.signal("KILL");
+        killed.wait_exit(Duration::from_secs(60));
+        assert_eq!(look("after the end of a killed service"), ["app.db", "app.db-shm", "app.db-wal", "app.db.lock"]);
+    }
 }

@@ -194,6 +194,13 @@ const FAULTS: &[Fault] = &[
         tests: &["database::schema_version::a_downgrade_reports_the_schemas_version_on_postgres"],
     },
     Fault {
+        fault: "a migration was changed or removed after it had run",
+        effect: "The start is refused with exit status 78; the message names the migration.",
+        counted: "–",
+        action: "Restore the file in the sources, and add a new migration instead.",
+        tests: &["database::separate_migrations::a_start_waits_for_the_migrations_of_the_command"],
+    },
+    Fault {
         fault: "migrations are pending, and `database.migrate_at_start` is false",
         effect: "The start is refused with exit status 69 after a second: a start after the migration succeeds. The message has the \
                  versions by blueprint.",

@@ -34,7 +34,8 @@ pub const CHECKS: [Check; 16] = [
     Check {
         name: "database",
         about: "reach, login, version, rights, size",
-        warns: "in memory; fewer connections than `database.max_connections`; PostgreSQL before 15",
+        warns: "in memory; fewer connections than `database.max_connections`; PostgreSQL before 15, or on another machine without a \
+                verified certificate",
         fails: "unreachable, read-only",
         at_start: "refuses",
     },
@@ -96,7 +97,7 @@ pub const CHECKS: [Check; 16] = [
     },
     Check {
         name: "api-port",
-        about: "`server.host` and `server.port`: free, or held by the running service",
+        about: "`server.host` and `server.port`, or the socket of a socket unit instead: free, or held by the running service",
         warns: "held by a process that cannot be seen",
         fails: "held by another process, which is named; not a local address; no right",
         at_start: "refuses",

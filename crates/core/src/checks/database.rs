@@ -8,7 +8,7 @@ use super::clock;
 use super::examined_process::ExaminedProcess;
 use super::nearest::nearest;
 use super::units::size;
-use crate::database::{EngineState, Inspection, MigrationState, Migrations, Options, inspect};
+use crate::database::{DatabaseError, EngineState, Inspection, MigrationState, Migrations, Options, inspect};
 use crate::settings::Settings;
 
 pub(super) const NAME: &str = "database";
@@ -34,8 +34,9 @@ pub(super) async fn check(
     let inspected = tokio::time::timeout(LIMIT * 2, inspect(&options, migrations)).await;
     let inspection = match inspected {
         Ok(Ok(inspection)) => inspection,
-        Ok(Err(error)) => return unreachable(&error.to_string()),
-        Err(_) => return unreachable(&format!("the database did not answer within {} s", (LIMIT * 2).as_secs())),
+        Ok(Err(DatabaseError::OpenFailed(why))) => return unusable(why.found(), why.remedy()),
+        Ok(Err(error)) => return unusable(error.to_string(), None),
+        Err(_) => return unusable(format!("the database did not answer within {} s", (LIMIT * 2).as_secs()), None),
     };
     let state = migration_state(&inspection, options.migrate, examined);
     match &inspection.engine {
@@ -49,33 +50,43 @@ pub(super) async fn check(
     }
 }
 
-fn unreachable(reason: &str) -> Vec<CheckResult> {
-    // The reason states the remedy.
-    let (found, remedy) = reason.split_once(": ").unwrap_or((reason, "check database.url, and that the server runs"));
+fn unusable(found: String, remedy: Option<&str>) -> Vec<CheckResult> {
+    let remedy = remedy.unwrap_or("check database.url, and that the server runs");
     vec![CheckResult::fail(NAME, found, remedy), clock::check(None)]
 }
 
 fn postgres(inspection: &Inspection, options: &Options) -> CheckResult {
     let Inspection { address, version, size: bytes, .. } = inspection;
     let found = format!("{version} at {address}, {}", size(*bytes));
-    let EngineState::Postgres { major_version, is_read_only, max_connections, .. } = inspection.engine else {
+    let EngineState::Postgres { major_version, is_read_only, max_connections, unverified_host, .. } =
+        &inspection.engine
+    else {
         return CheckResult::ok(NAME, found);
     };
     let own = options.max_descriptors();
-    if is_read_only {
+    if *is_read_only {
         let remedy = "set database.url to the primary, or default_transaction_read_only to off";
         return CheckResult::fail(NAME, format!("{found}, is read-only"), remedy);
     }
-    if own > max_connections {
+    if own > *max_connections {
         return CheckResult::warn(
             NAME,
             format!("{found}, accepts {max_connections} connections; this process may open {own}"),
             "lower database.max_connections, or raise max_connections of the server",
         );
     }
-    if major_version < OLDEST_POSTGRES {
+    if *major_version < OLDEST_POSTGRES {
         let remedy = format!("upgrade the server: {OLDEST_POSTGRES} is the oldest version that is tested");
         return CheckResult::warn(NAME, found, remedy);
+    }
+    if let Some(host) = unverified_host {
+        return CheckResult::warn(
+            NAME,
+            format!(
+                "{found}, and the certificate of {host} is not verified: who controls the network can read and change what is sent"
+            ),
+            "add to database.url: ?sslmode=verify-full&sslrootcert=FILE, the certificate of the server's authority",
+        );
     }
     CheckResult::ok(NAME, found)
 }
@@ -196,4 +207,32 @@ pub(super) fn network_file_system(file: &Path) -> Option<CheckResult> {
         format!("{} is on {name}: SQLite's log needs memory that processes share", file.display()),
         "move the database to a local disk, or use PostgreSQL",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check_result::Status;
+    use super::*;
+    use crate::database::tests::options;
+
+    #[test]
+    fn another_machine_without_a_verified_certificate_is_a_warning() {
+        let found_of = |unverified_host: Option<&str>| {
+            let engine = EngineState::Postgres {
+                major_version: 17,
+                ahead: jiff::SignedDuration::ZERO,
+                is_read_only: false,
+                unverified_host: unverified_host.map(str::to_owned),
+                max_connections: 100,
+            };
+            let (address, version) = ("postgres://db:5432/shop".into(), "PostgreSQL 17.1".into());
+            let inspection = Inspection { address, version, size: 0, migrations: Vec::new(), engine };
+            postgres(&inspection, &options("postgres://db/shop"))
+        };
+        assert_eq!(found_of(None).status, Status::Ok);
+        let warned = found_of(Some("db"));
+        assert_eq!(warned.status, Status::Warn);
+        assert!(warned.line().contains("the certificate of db is not verified"), "{}", warned.line());
+        assert!(warned.line().contains("sslmode=verify-full"), "{}", warned.line());
+    }
 }

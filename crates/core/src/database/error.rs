@@ -4,6 +4,8 @@ use std::error::Error;
 
 use cyanotype_telemetry::failure::chain;
 
+use super::explanation::Explanation;
+
 /// The return type of database functions.
 pub(super) type Result<T, E = DatabaseError> = std::result::Result<T, E>;
 
@@ -41,9 +43,9 @@ pub enum DatabaseError {
     /// An earlier statement of the transaction failed, so it can only be rolled back.
     #[error("an earlier statement of this transaction failed; it can only be rolled back")]
     TransactionFailed,
-    /// The database could not be opened; the message states the reason and the remedy.
+    /// The database could not be opened; the message states the cause and the remedy.
     #[error("{0}")]
-    OpenFailed(String),
+    OpenFailed(Explanation),
     /// A newer version of the program has migrated the schema; the message names it and the remedy.
     #[error("{0}")]
     SchemaTooNew(String),
@@ -91,32 +93,37 @@ pub(crate) enum OutageCause {
 }
 
 impl OutageCause {
-    /// The predicate of a sentence whose subject is the database, with a remedy for the operator.
-    pub(super) const fn explanation(self) -> &'static str {
-        match self {
-            Self::Refused => "refuses connections: check that the server is running, and check host and port",
-            Self::Unreachable => "is unreachable: check the host",
-            Self::Tls => "is unreachable over TLS: check sslmode and sslrootcert in the URL",
-            Self::Authentication => "rejected the login: check user and password",
-            Self::MissingDatabase => "does not exist: create it with CREATE DATABASE",
-            Self::TooManyConnections => {
-                "has no free connection slots: lower database.max_connections, or raise max_connections of the server"
-            }
-            Self::TimedOut => {
-                "does not respond: connecting or a statement timed out (database.acquire_timeout_s, database.statement_timeout_s)"
-            }
-            Self::ConnectionLost => "closed the connection during a statement",
-            Self::StartingOrStopping => "is starting up or shutting down",
-            Self::ServiceStopping => "is no longer available to this process, which is shutting down",
-            Self::ReadOnly => "is read-only: check that it is the primary, not a standby",
-            Self::PoolExhausted => {
-                "had no free connection within the timeout: all are in use (database.max_connections, database.acquire_timeout_s)"
-            }
-            Self::WriterBusy => {
-                "had no free write connection within the timeout: another statement or transaction is using it (database.acquire_timeout_s)"
-            }
-            Self::Locked => "is locked by another process: stop it, or wait until it has finished",
-        }
+    /// The cause, and a remedy for the operator.
+    pub(super) fn explanation(self) -> Explanation {
+        let (cause, remedy) = match self {
+            Self::Refused => ("refuses connections", Some("check that the server is running, and check host and port")),
+            Self::Unreachable => ("is unreachable", Some("check the host")),
+            Self::Tls => ("is unreachable over TLS", Some("check sslmode and sslrootcert in the URL")),
+            Self::Authentication => ("rejected the login", Some("check user and password")),
+            Self::MissingDatabase => ("does not exist", Some("create it with CREATE DATABASE")),
+            Self::TooManyConnections => (
+                "has no free connection slots",
+                Some("lower database.max_connections, or raise max_connections of the server"),
+            ),
+            Self::TimedOut => (
+                "does not respond: connecting or a statement timed out (database.acquire_timeout_s, database.statement_timeout_s)",
+                None,
+            ),
+            Self::ConnectionLost => ("closed the connection during a statement", None),
+            Self::StartingOrStopping => ("is starting up or shutting down", None),
+            Self::ServiceStopping => ("is no longer available to this process, which is shutting down", None),
+            Self::ReadOnly => ("is read-only", Some("check that it is the primary, not a standby")),
+            Self::PoolExhausted => (
+                "had no free connection within the timeout: all are in use (database.max_connections, database.acquire_timeout_s)",
+                None,
+            ),
+            Self::WriterBusy => (
+                "had no free write connection within the timeout: another statement or transaction is using it (database.acquire_timeout_s)",
+                None,
+            ),
+            Self::Locked => ("is locked by another process", Some("stop it, or wait until it has finished")),
+        };
+        Explanation::new(cause, remedy)
     }
 }
 

@@ -47,7 +47,7 @@ impl Database {
         program: Program,
     ) -> Result<Self> {
         let migrations = migrations::with_framework(migrations);
-        let engine = Engine::of(&options.url).ok_or_else(|| DatabaseError::OpenFailed(not_a_url()))?;
+        let engine = Engine::of(&options.url).ok_or_else(|| DatabaseError::OpenFailed(not_a_url().into()))?;
         let connections = match engine {
             Engine::Sqlite => Connections::Sqlite(Sqlite::open(options, migrations, program).await?),
             Engine::Postgres => Connections::Postgres(Postgres::open(options, migrations, program).await?),

@@ -44,6 +44,8 @@ pub(crate) enum EngineState {
         ahead: SignedDuration,
         /// Whether it rejects writes: a standby, or a default of the user or the database.
         is_read_only: bool,
+        /// The server's host, if it is another machine and its certificate is not verified.
+        unverified_host: Option<String>,
         /// How many connections the server has for users.
         max_connections: u64,
     },
@@ -58,7 +60,7 @@ pub(crate) async fn inspect(
     migrations: impl IntoIterator<Item = (&'static str, Migrations)>,
 ) -> Result<Inspection> {
     let migrations = with_framework(migrations);
-    match Engine::of(&options.url).ok_or_else(|| DatabaseError::OpenFailed(not_a_url()))? {
+    match Engine::of(&options.url).ok_or_else(|| DatabaseError::OpenFailed(not_a_url().into()))? {
         Engine::Sqlite => Sqlite::inspect(options, migrations),
         Engine::Postgres => Postgres::inspect(options, migrations).await,
     }

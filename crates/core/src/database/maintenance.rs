@@ -66,7 +66,7 @@ fn shell_quoted(text: &str) -> String {
 }
 
 fn engine(options: &Options) -> Result<Engine> {
-    Engine::of(&options.url).ok_or_else(|| DatabaseError::OpenFailed(not_a_url()))
+    Engine::of(&options.url).ok_or_else(|| DatabaseError::OpenFailed(not_a_url().into()))
 }
 
 #[cfg(test)]

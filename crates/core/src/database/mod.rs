@@ -14,6 +14,7 @@ mod detached;
 mod engine;
 mod error;
 mod executor;
+mod explanation;
 mod handle;
 mod inspect;
 mod maintenance;
@@ -33,6 +34,7 @@ pub(crate) use engine::Engine;
 pub(crate) use error::outage_of;
 pub use error::{DatabaseError, DriverError, Outage};
 pub use executor::{Executor, placeholders};
+pub use explanation::Explanation;
 pub use handle::Database;
 pub(crate) use inspect::{EngineState, Inspection, inspect, is_relative_sqlite_file, sqlite_file};
 pub(crate) use maintenance::{back_up, migrate, migration_status};
@@ -52,17 +54,22 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// An empty in-memory database, with the framework's tables.
-    pub(crate) async fn in_memory() -> Database {
-        let options = Options {
-            url: "sqlite::memory:".into(),
+    pub(crate) fn options(url: &str) -> Options {
+        Options {
+            url: url.to_owned(),
             migrate: true,
             max_connections: 1,
             min_connections: 0,
             acquire_timeout: Duration::from_secs(5),
             idle_timeout: None,
             statement_timeout: None,
-        };
-        Database::open(&options, [], Program { name: "test", version: "0" }).await.expect("the database opens")
+        }
+    }
+
+    /// An empty in-memory database, with the framework's tables.
+    pub(crate) async fn in_memory() -> Database {
+        Database::open(&options("sqlite::memory:"), [], Program { name: "test", version: "0" })
+            .await
+            .expect("the database opens")
     }
 }

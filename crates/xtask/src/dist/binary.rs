@@ -30,8 +30,10 @@ pub fn make(dist: &Path, profile: &str) -> Result<(), String> {
     // Complete files replace the former ones, which may be in use.
     let unfinished = dist.join("unfinished");
     make_empty(&unfinished)?;
+    // Cargo's built-in profiles share two directories.
     let directory = match profile {
-        "dev" => "debug",
+        "dev" | "test" => "debug",
+        "bench" => "release",
         other => other,
     };
     let [built, copy] = [release_build::target().join(directory).join(APP), unfinished.join(APP)];

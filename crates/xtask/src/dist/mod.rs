@@ -18,8 +18,8 @@ use crate::{paint, print};
 
 /// Write the files of a release to target/dist: binary, debug file, completions, manual pages, Debian package, checksums
 ///
-/// The binary is stripped; app.debug has its debug information, and the same build id. The same sources give the same binary
-/// in any directory. Dates in the files are those of the last commit, or SOURCE_DATE_EPOCH.
+/// The binary is stripped; app.debug has its debug information, and the same build id. Dates in the files are those of the last
+/// commit, or SOURCE_DATE_EPOCH.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Cargo profile of the binary

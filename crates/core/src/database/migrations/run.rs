@@ -29,7 +29,8 @@ pub(in crate::database) fn run_on_sqlite(
     migrations: Vec<NamedMigrations>,
     program: Program,
 ) -> Result<Vec<BlueprintMigrations>, DatabaseError> {
-    let sql_failed = |error: rusqlite::Error| DatabaseError::OpenFailed(format!("the migrations failed: {error}"));
+    let sql_failed =
+        |error: rusqlite::Error| DatabaseError::OpenFailed(format!("the migrations failed: {error}").into());
     connection.execute_batch(CREATE_WRITERS).map_err(sql_failed)?;
     // A migration that rebuilds a table drops it temporarily; with foreign keys enabled that would delete referring rows.
     connection.execute_batch("PRAGMA foreign_keys = OFF").map_err(sql_failed)?;
@@ -69,7 +70,7 @@ pub(in crate::database) fn run_on_sqlite(
     let broken = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get::<_, i64>(0));
     if broken.map_err(sql_failed)? > 0 {
         return Err(DatabaseError::OpenFailed(
-            "the migrations left dangling foreign keys (PRAGMA foreign_key_check)".into(),
+            "the migrations left dangling foreign keys (PRAGMA foreign_key_check)".to_owned().into(),
         ));
     }
     connection.execute_batch("PRAGMA foreign_keys = ON").map_err(sql_failed)?;
@@ -161,7 +162,7 @@ fn migration_error(
         Kind::Connection(what, cause) => format!("{what}: {cause}"),
         _ => error.to_string(),
     };
-    DatabaseError::OpenFailed(format!("the migrations of {blueprint} failed: {reason}"))
+    DatabaseError::OpenFailed(format!("the migrations of {blueprint} failed: {reason}").into())
 }
 
 /// The error for an applied migration that this program does not contain, because a newer version ran it.

@@ -36,6 +36,7 @@ impl Postgres {
             major_version: u32::try_from(row.get::<_, i32>(1)).unwrap_or_default(),
             ahead,
             is_read_only: row.get(3),
+            unverified_host: target.unverified_host.clone(),
             max_connections: u64::try_from(row.get::<_, i64>(4)).unwrap_or_default(),
         };
         let version = format!("PostgreSQL {}", row.get::<_, String>(0));

@@ -99,7 +99,7 @@ impl Postgres {
 
     /// A dedicated connection for one task, outside the pool. It is opened on demand and listens on a channel.
     pub(super) fn dedicated_listener(&self, channel: &'static str, notified: Arc<Notify>) -> Result<Self> {
-        let Target { config, connector, options } = &*self.target;
+        let Target { config, connector, options, .. } = &*self.target;
         let mut config = config.clone();
         let name = config.get_application_name().unwrap_or("cyanotype").to_owned();
         config.application_name(format!("{name} {channel}"));
@@ -274,7 +274,7 @@ fn pool(address: &str, manager: Manager, max_size: u32, acquire_timeout: Duratio
         }))
         .runtime(Runtime::Tokio1)
         .build();
-    pool.map_err(|error| DatabaseError::OpenFailed(format!("the database {address}: {error}")))
+    pool.map_err(|error| DatabaseError::OpenFailed(format!("the database {address}: {error}").into()))
 }
 
 fn is_read(sql: &str) -> bool {

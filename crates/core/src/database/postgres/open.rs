@@ -1,12 +1,12 @@
 //! The first connection: checks the server, and runs or checks the migrations.
 
 use std::error::Error as _;
-use std::fmt::Display;
 
 use cyanotype_telemetry::failure::chain;
 use tokio_postgres::Client;
 
 use super::super::error::DatabaseError;
+use super::super::explanation::Explanation;
 use super::super::migrations::{self, BlueprintMigrations, MigrationFailure, NamedMigrations, Program};
 use super::errors;
 use super::target::Target;
@@ -64,12 +64,13 @@ pub(super) async fn with_connection<T>(
     target: &Target,
     work: impl AsyncFnOnce(&mut Client) -> Result<T, MigrationFailure>,
 ) -> Result<T, DatabaseError> {
-    let Target { config, connector, options } = target;
+    let Target { config, connector, options, .. } = target;
     let limit = options.acquire_timeout;
-    let failed = |what: &dyn Display| DatabaseError::OpenFailed(format!("the database {address} {what}"));
+    let failed = |what: Explanation| DatabaseError::OpenFailed(what.about(&format!("the database {address}")));
     let connecting = tokio::time::timeout(limit, config.connect(connector.clone())).await;
-    let timed_out = || failed(&format!("did not respond within {} s: check host and port", limit.as_secs()));
-    let (mut client, connection) = connecting.map_err(|_| timed_out())?.map_err(|error| failed(&explain(&error)))?;
+    let no_response = format!("did not respond within {} s", limit.as_secs());
+    let timed_out = || failed(Explanation::new(no_response, Some("check host and port")));
+    let (mut client, connection) = connecting.map_err(|_| timed_out())?.map_err(|error| failed(explain(&error)))?;
     #[expect(clippy::disallowed_methods, reason = "a connection at startup, where there is no request")]
     let connection = tokio::spawn(connection);
     let result = work(&mut client).await;
@@ -80,9 +81,9 @@ pub(super) async fn with_connection<T>(
         MigrationFailure::Complete(error) => error,
         MigrationFailure::Server { what, error } => {
             match chain(&*error).filter_map(|it| it.downcast_ref::<tokio_postgres::Error>()).last() {
-                Some(error) if is_connection_or_permission_error(error) => failed(&explain(error)),
-                Some(error) => failed(&format!("is unusable: {what}: {}", server_message(error))),
-                None => failed(&format!("is unusable: {what}: {error}")),
+                Some(error) if is_connection_or_permission_error(error) => failed(explain(error)),
+                Some(error) => failed(format!("is unusable: {what}: {}", server_message(error)).into()),
+                None => failed(format!("is unusable: {what}: {error}").into()),
             }
         }
     })
@@ -94,16 +95,15 @@ fn is_connection_or_permission_error(error: &tokio_postgres::Error) -> bool {
 }
 
 /// The cause and the remedy, with the message of the server, which may name the user but not the password.
-fn explain(error: &tokio_postgres::Error) -> String {
+fn explain(error: &tokio_postgres::Error) -> Explanation {
+    let message = server_message(error);
     if error.code().is_some_and(|code| code.code() == "42501") {
-        return format!(
-            "denied permission: the user needs the rights to connect and to create tables (GRANT CREATE ON SCHEMA) ({})",
-            server_message(error)
-        );
+        let remedy = "the user needs the rights to connect and to create tables (GRANT CREATE ON SCHEMA)";
+        return Explanation::new("denied permission", Some(remedy)).with_detail(message);
     }
     match errors::connecting_cause(error) {
-        Some(cause) => format!("{} ({})", cause.explanation(), server_message(error)),
-        None => format!("is unusable: {}", server_message(error)),
+        Some(cause) => cause.explanation().with_detail(message),
+        None => format!("is unusable: {message}").into(),
     }
 }
 

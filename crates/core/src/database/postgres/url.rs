@@ -1,6 +1,7 @@
 //! PostgreSQL URLs: parameters that libpq supports and the driver does not, the `PG…` variables, and the address of the
 //! database in messages.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -75,6 +76,23 @@ impl PostgresUrl {
         complete(&mut config, variables)?;
         config.ssl_mode(tls.driver_mode);
         Ok(Self { config, tls })
+    }
+
+    /// The server's host, if it is another machine and its certificate is not verified, so that a third one can pretend to be it.
+    pub(super) fn unverified_host(&self) -> Option<String> {
+        if self.tls.verify != Verify::Nothing {
+            return None;
+        }
+        // With an address, the name of the host is only that in the certificate.
+        let addresses = self.config.get_hostaddrs();
+        if !addresses.is_empty() {
+            return addresses.iter().find(|ip| !ip.is_loopback()).map(ToString::to_string);
+        }
+        let is_remote = |name: &str| name != "localhost" && name.parse::<IpAddr>().map_or(true, |ip| !ip.is_loopback());
+        self.config.get_hosts().iter().find_map(|host| match host {
+            Host::Tcp(name) if is_remote(name) => Some(name.clone()),
+            _ => None,
+        })
     }
 }
 
@@ -190,6 +208,27 @@ mod tests {
         assert_eq!(read("?sslmode=verify-full"), (SslMode::Require, Verify::AuthorityAndName));
         assert!(parse("postgres://db/shop?sslmode=sometimes").is_err());
         assert!(parse("postgres://db/shop?sslcert=/c.pem").is_err());
+    }
+
+    #[test]
+    fn another_machine_without_a_verified_certificate_is_named() {
+        let host = |url: &str| parse(url).expect(url).unverified_host();
+        for url in ["postgres://db/shop", "postgres://db/shop?sslmode=require", "postgres://db/shop?sslmode=disable"] {
+            assert_eq!(host(url).as_deref(), Some("db"), "{url}");
+        }
+        assert_eq!(host("postgres://localhost/shop?hostaddr=10.0.0.1").as_deref(), Some("10.0.0.1"));
+        for url in [
+            "postgres://localhost/shop",
+            "postgres://127.0.0.1/shop",
+            "postgres://[::1]/shop",
+            "postgres:///shop?host=/run/pg",
+            "postgres://db/shop?hostaddr=127.0.0.1",
+            "postgres://db/shop?sslmode=verify-ca",
+            "postgres://db/shop?sslmode=verify-full",
+            "postgres://db/shop?sslmode=require&sslrootcert=/ca.pem",
+        ] {
+            assert_eq!(host(url), None, "{url}");
+        }
     }
 
     #[test]

@@ -220,7 +220,7 @@ impl Drop for Waiting<'_> {
 
 fn parse(options: &Options) -> Result<(String, SqliteUrl)> {
     let parsed = SqliteUrl::parse(&options.url);
-    let parsed = parsed.map_err(|why| DatabaseError::OpenFailed(format!("the database URL {why}")))?;
+    let parsed = parsed.map_err(|why| DatabaseError::OpenFailed(format!("the database URL {why}").into()))?;
     Ok((options.url.clone(), parsed))
 }
 
@@ -236,6 +236,6 @@ async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|error| match error.try_into_panic() {
         // The panic hook has reported it.
         Ok(payload) => resume_unwind(payload),
-        Err(error) => Err(DatabaseError::OpenFailed(format!("the database {url}: {error}"))),
+        Err(error) => Err(DatabaseError::OpenFailed(format!("the database {url}: {error}").into())),
     })
 }

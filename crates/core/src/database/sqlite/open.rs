@@ -7,7 +7,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::super::error::DatabaseError;
+use super::super::error::{DatabaseError, OutageCause};
+use super::super::explanation::Explanation;
 use super::super::migrations::{self, BlueprintMigrations, NamedMigrations, Program};
 use super::ownership;
 use super::url::{Location, SqliteUrl};
@@ -26,13 +27,13 @@ pub(super) fn open(
     program: Program,
     migrate: bool,
 ) -> Result<(Connection, Vec<BlueprintMigrations>), DatabaseError> {
-    let failed = |what: String| DatabaseError::OpenFailed(format!("the database {url} {what}"));
+    let failed = |what: Explanation| DatabaseError::OpenFailed(what.about(&format!("the database {url}")));
     if !migrate && parsed.is_missing() {
         migrations::require_current(&migrations::of_missing_sqlite(migrations.clone()), program)?;
     }
     // Several processes may start at once; only one at a time may set WAL mode and migrate.
     let _lock = match &parsed.location {
-        Location::File(path) => Some(prepare(path, parsed.create).map_err(failed)?),
+        Location::File(path) => Some(prepare(path, parsed.create).map_err(|why| failed(why.into()))?),
         Location::Memory => None,
     };
     let mut writer = connect(parsed).map_err(|error| failed(explain(&error)))?;
@@ -59,8 +60,16 @@ pub(super) fn migration_status(
     if parsed.is_missing() || parsed.location == Location::Memory {
         return Ok(migrations::of_missing_sqlite(migrations));
     }
-    let read = reader(parsed).and_then(|connection| migrations::on_sqlite(&connection, migrations));
-    read.map_err(|error| DatabaseError::OpenFailed(format!("the database {url} {}", explain(&error))))
+    let read = observer(parsed).and_then(|connection| migrations::on_sqlite(&connection, migrations));
+    read.map_err(|error| DatabaseError::OpenFailed(explain(&error).about(&format!("the database {url}"))))
+}
+
+/// Opens a connection that reads, and leaves the files as they are. The last connection that may write copies a log to the database
+/// and removes it. One that may not write creates a log where there is none, and leaves it.
+pub(super) fn observer(parsed: &SqliteUrl) -> rusqlite::Result<Connection> {
+    let log = parsed.file().map(|file| beside(&file, "-wal"));
+    let has_log = log.is_some_and(|log| log.exists());
+    reader(&SqliteUrl { read_only: parsed.read_only || has_log, ..parsed.clone() })
 }
 
 /// Opens another connection to the same file.
@@ -105,7 +114,7 @@ fn prepare(database: &Path, create: bool) -> Result<File, String> {
         let created = fs::metadata(directory).and_then(|owner| ownership::create_file(database, &owner));
         created.map_err(|error| format!("cannot be opened: check the path and its permissions ({error})"))?;
     }
-    let path = lock_file(database);
+    let path = beside(database, ".lock");
     // A missing database is reported when it is opened.
     let owner = fs::metadata(database).or_else(|_| fs::metadata(directory));
     let created = owner.and_then(|owner| ownership::create_file(&path, &owner));
@@ -118,22 +127,22 @@ fn prepare(database: &Path, create: bool) -> Result<File, String> {
     Ok(file)
 }
 
-fn lock_file(database: &Path) -> PathBuf {
+/// The file beside the database whose name ends with this.
+pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(suffix);
     PathBuf::from(name)
 }
 
 /// The cause and the remedy.
-pub(super) fn explain(error: &rusqlite::Error) -> String {
+pub(super) fn explain(error: &rusqlite::Error) -> Explanation {
     use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, NotADatabase, ReadOnly};
-    match error.sqlite_error_code() {
-        Some(DatabaseBusy | DatabaseLocked) => {
-            "is locked by another process: stop it, or wait until it has finished".into()
-        }
-        Some(ReadOnly) => "is read-only: the file and its directory must be writable".into(),
-        Some(CannotOpen) => "cannot be opened: check the path and its permissions".into(),
-        Some(NotADatabase) => "is not a SQLite database: check the path".into(),
-        _ => format!("is unusable: {error}"),
-    }
+    let (cause, remedy) = match error.sqlite_error_code() {
+        Some(DatabaseBusy | DatabaseLocked) => return OutageCause::Locked.explanation(),
+        Some(ReadOnly) => ("is read-only", "the file and its directory must be writable"),
+        Some(CannotOpen) => ("cannot be opened", "check the path and its permissions"),
+        Some(NotADatabase) => ("is not a SQLite database", "check the path"),
+        _ => return format!("is unusable: {error}").into(),
+    };
+    Explanation::new(cause, Some(remedy))
 }
