@@ -1,6 +1,6 @@
 //! Log records, breadcrumbs and events of a service, and the sinks that receive them.
 //!
-//! One function, [`Policy::destinations`], decides which sinks receive a record:
+//! One function, [`Policy::destinations`], decides which sinks receive what is reported:
 //!
 //! ```text
 //! tracing::info! … critical!          ─┐

@@ -99,7 +99,8 @@ fn responses_are_as_the_document_describes_them() {
     for (id, body) in [("p", &process), ("b", &blueprint), ("m", &module), ("r", &route), ("l", &of_modules)] {
         check("Override", &put(&service, id, body));
     }
-    check("Override", &put(&service, "f", &with(level("warning", "10m"), "fleet", json!(true))));
+    let of_fleet = with(with(level("debug", "10m"), "blueprint", json!("orders")), "fleet", json!(true));
+    check("Override", &put(&service, "f", &of_fleet));
     check("Log", &get("/log"));
     let table = check("TableView", &get("/log/explain?module=shop"));
     assert!(table["rows"].as_array().is_some_and(|rows| rows.iter().any(|row| row["logs"] == true)), "{table}");

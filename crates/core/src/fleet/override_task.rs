@@ -172,13 +172,14 @@ impl OverrideTask {
         &self,
         work: impl AsyncFnOnce(&mut Transaction) -> Result<T, DatabaseError> + Clone + 'static,
     ) -> Result<T, DatabaseError> {
-        match self.database.run_transaction(work.clone(), log_abandoned).await {
-            Err(error) if error.is_lost_connection() => self.database.run_transaction(work, log_abandoned).await,
+        let report = |error| log_abandoned(&error);
+        match self.database.run_transaction(work.clone(), report).await {
+            Err(error) if error.is_lost_connection() => self.database.run_transaction(work, report).await,
             result => result,
         }
     }
 }
 
-fn log_abandoned(error: DatabaseError) {
-    tracing::warn!(error = &error as &dyn Error, "a change of the fleet log overrides failed");
+fn log_abandoned(error: &DatabaseError) {
+    tracing::warn!(error = error as &dyn Error, "a change of the fleet log overrides failed");
 }

@@ -28,7 +28,7 @@ section! {
         #[serde(flatten)]
         #[setting(section)]
         pub lines: LineSettings,
-        /// color of the pretty format: `auto` colors a terminal, unless NO_COLOR, FORCE_COLOR or TERM=dumb says otherwise
+        /// colors in the pretty format: `auto` uses them on a terminal, unless NO_COLOR, FORCE_COLOR or TERM=dumb says otherwise
         #[setting(one_of::<Color>(), default = "auto")]
         pub color: Color,
         /// minimum level of the log lines of one crate or module; the longest matching path takes precedence; actix_server
