@@ -30,13 +30,7 @@ pub fn make(dist: &Path, profile: &str) -> Result<(), String> {
     // Complete files replace the former ones, which may be in use.
     let unfinished = dist.join("unfinished");
     make_empty(&unfinished)?;
-    // Cargo's built-in profiles share two directories.
-    let directory = match profile {
-        "dev" | "test" => "debug",
-        "bench" => "release",
-        other => other,
-    };
-    let [built, copy] = [release_build::target().join(directory).join(APP), unfinished.join(APP)];
+    let [built, copy] = [release_build::target().join(directory(profile)).join(APP), unfinished.join(APP)];
     fs::copy(&built, &copy).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
     let mut split = Command::new(scratch::workspace().join("deploy/debug-files/split"));
     split.arg(&copy);
@@ -48,6 +42,15 @@ pub fn make(dist: &Path, profile: &str) -> Result<(), String> {
     fs::remove_dir(&unfinished).map_err(|error| format!("cannot remove {}: {error}", unfinished.display()))
 }
 
+/// The directory of a profile's results. Cargo's own profiles share two.
+fn directory(profile: &str) -> &str {
+    match profile {
+        "dev" | "test" => "debug",
+        "bench" => "release",
+        own => own,
+    }
+}
+
 /// The build id of a binary or a debug file.
 pub fn build_id(file: &Path) -> Result<String, String> {
     let mut readelf = Command::new("readelf");
@@ -55,4 +58,13 @@ pub fn build_id(file: &Path) -> Result<String, String> {
     let notes = output(readelf)?;
     let id = notes.lines().find_map(|line| line.trim().strip_prefix("Build ID: "));
     id.map(str::to_owned).ok_or_else(|| format!("{} has no build id", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn each_profile_has_its_directory() {
+        let profiles = ["dev", "test", "release", "bench", "small"];
+        assert_eq!(profiles.map(super::directory), ["debug", "debug", "release", "release", "small"]);
+    }
 }
