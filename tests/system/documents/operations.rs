@@ -375,7 +375,7 @@ const EXIT_STATUSES: &[(u8, &str, &str)] = &[
     (
         1,
         "commands",
-        "the result is negative: the service refused the change, the fleet is incomplete, `redact check` found something, a check of `doctor` failed, the test event did not arrive, there is no such user, `health`: not live or not ready, `db status`: not current, `db backup`: the file cannot be written",
+        "the result is negative: the service refused the change, the fleet is incomplete, `redact check` found something, a check of `doctor` failed, the test event did not arrive, there is no such user, `health`: not live or not ready, `db status`: not current, `db backup`: the file cannot be written, or the command was stopped",
     ),
     (2, "commands", "wrong usage of the command line"),
     (66, "commands", "the input cannot be read: the file of `redact check`"),
@@ -394,7 +394,11 @@ const EXIT_STATUSES: &[(u8, &str, &str)] = &[
         "service and commands",
         "a panic outside requests, or a listener that ended by itself: an error of the program",
     ),
-    (78, "service and commands", "invalid configuration: another start will not help until it is changed"),
+    (
+        78,
+        "service and commands",
+        "invalid configuration, or a schema of another version: another start will not help until it is changed",
+    ),
 ];
 
 /// Each signal, and what it does.

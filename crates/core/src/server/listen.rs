@@ -48,11 +48,11 @@ fn socket(settings: &Settings) -> Result<Option<(SocketFile, UnixListener)>, Sta
 #[expect(clippy::disallowed_methods, reason = "work of the process, which has no request")]
 fn report_checks(settings: Settings, pipeline: &'static Pipeline) {
     // The task ends by itself.
-    let _ = tokio::task::spawn_blocking(move || {
+    drop(tokio::task::spawn_blocking(move || {
         for result in checks::at_start(&settings) {
             pipeline.report(Report::service(Level::Warning, result.line()));
         }
-    });
+    }));
 }
 
 /// The parts that are started before the listeners.

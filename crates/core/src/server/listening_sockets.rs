@@ -2,11 +2,18 @@
 
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{Shutdown, listen, shutdown};
+use tokio::time::sleep;
 
 /// The maximum number of connections that wait to be accepted, unless the system allows fewer; actix-web's default.
 const BACKLOG: i32 = 2048;
+
+/// How long to wait for the server to accept the connections that wait: it may be busy, or at its limit of connections.
+const ACCEPT_LIMIT: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Listening sockets that the service has bound itself, or inherited.
 ///
@@ -56,40 +63,72 @@ impl ListeningSockets {
 
     /// Refuses connections from now on, although the server still has the sockets; it logs that it cannot accept any. On inherited sockets connections wait for the
     /// next process: no process could use a socket that is closed in this way.
-    pub(super) fn close(&self) {
+    ///
+    /// The system resets connections that were not accepted when a socket is closed, so it is closed in a moment without any.
+    pub(super) async fn close(&self) {
         if self.are_inherited {
             return;
         }
+        let deadline = Instant::now() + ACCEPT_LIMIT;
         for socket in &self.sockets {
+            while has_waiting(socket) && Instant::now() < deadline {
+                sleep(POLL_INTERVAL).await;
+            }
             // Where the system does not allow it, connections wait until the workers stop.
             let _ = shutdown(socket, Shutdown::Read);
         }
     }
 }
 
+/// Whether a connection waits to be accepted.
+fn has_waiting(socket: &TcpListener) -> bool {
+    let mut polled = [PollFd::new(socket, PollFlags::IN)];
+    poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::net::TcpStream;
 
     use super::*;
 
-    #[test]
-    fn a_closed_socket_refuses_connections_while_a_duplicate_is_open() {
+    #[actix_web::test]
+    async fn a_closed_socket_refuses_connections_while_a_duplicate_is_open() {
         let sockets = ListeningSockets::bind("127.0.0.1", 0).expect("there is a free port");
         let duplicates = sockets.duplicate().expect("there are descriptors");
         let address = duplicates[0].local_addr().expect("it is bound");
         TcpStream::connect(address).expect("it listens");
-        sockets.close();
+        duplicates[0].accept().expect("a connection waits");
+        sockets.close().await;
         let refused = TcpStream::connect(address).expect_err("it is closed");
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     }
 
-    #[test]
-    fn an_inherited_socket_keeps_accepting_connections() {
+    #[actix_web::test]
+    async fn a_socket_is_closed_when_its_connections_have_been_accepted() {
+        let sockets = ListeningSockets::bind("127.0.0.1", 0).expect("there is a free port");
+        let server = sockets.duplicate().expect("there are descriptors").remove(0);
+        let mut client = TcpStream::connect(server.local_addr().expect("it is bound")).expect("it listens");
+        let (accepted, ()) = tokio::join!(
+            async {
+                sleep(POLL_INTERVAL * 20).await;
+                server.accept()
+            },
+            sockets.close()
+        );
+        accepted.expect("it waited").0.write_all(b"served").expect("it is open");
+        let mut received = String::new();
+        client.read_to_string(&mut received).expect("it was not reset");
+        assert_eq!(received, "served");
+    }
+
+    #[actix_web::test]
+    async fn an_inherited_socket_keeps_accepting_connections() {
         let inherited = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let address = inherited.local_addr().expect("it is bound");
         let sockets = ListeningSockets::open(vec![inherited], "unused", 0).expect("nothing is bound");
-        sockets.close();
+        sockets.close().await;
         TcpStream::connect(address).expect("the connection waits for the next process");
     }
 

@@ -106,7 +106,7 @@ impl Shutdown {
                 Step::StopSweeper => self.sweeper.abort(),
                 Step::CloseApi => {
                     // First: a connection that arrives after the server has paused would be reset.
-                    self.api_sockets.close();
+                    self.api_sockets.close().await;
                     self.api.pause().await;
                     self.new_connections.settle(&self.workers, in_flight_until).await;
                 }

@@ -147,37 +147,22 @@ fn is_written(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use test_harness::scratch::Scratch;
+
     use super::*;
 
-    /// A new directory, which is removed in the end.
-    struct Directory(PathBuf);
-
-    impl Directory {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("cyanotype-{name}-{}", std::process::id()));
-            fs::create_dir_all(&path).expect("the directory for temporary files can be written");
-            Self(path)
-        }
-
-        fn names(&self) -> Vec<String> {
-            let entries = fs::read_dir(&self.0).expect("the directory exists");
-            let mut names: Vec<String> =
-                entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-            names.sort();
-            names
-        }
-    }
-
-    impl Drop for Directory {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    fn names(directory: &Scratch) -> Vec<String> {
+        let entries = fs::read_dir(directory.path()).expect("the directory exists");
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
     }
 
     #[test]
     fn no_way_to_rename_replaces_a_file() {
-        let directory = Directory::new("renames");
-        let path = |name: &str| directory.0.join(name);
+        let directory = Scratch::new("renames");
+        let path = |name: &str| directory.join(name);
         for rename in [rename_new, link_new] {
             fs::write(path("new"), "new").expect("it is written");
             fs::write(path("old"), "old").expect("it is written");
@@ -185,25 +170,25 @@ mod tests {
             assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
             assert_eq!(fs::read(path("old")).expect("it is there"), b"old");
             rename(&path("new"), &path("final")).expect("the name is free");
-            assert_eq!(directory.names(), ["final", "old"]);
+            assert_eq!(names(&directory), ["final", "old"]);
             fs::remove_file(path("final")).expect("it is there");
         }
     }
 
     #[test]
     fn an_abandoned_file_is_replaced_and_one_in_use_is_not() {
-        let directory = Directory::new("abandoned");
-        let target = directory.0.join("backup.db");
-        fs::write(directory.0.join("backup.db.unfinished"), "abandoned").expect("it is written");
+        let directory = Scratch::new("abandoned");
+        let target = directory.join("backup.db");
+        fs::write(directory.join("backup.db.unfinished"), "abandoned").expect("it is written");
         let first = NewFile::create(&target).expect("no process has it");
         assert_eq!(fs::read(first.path()).expect("it is there"), b"");
         let refused = NewFile::create(&target).err().expect("it is in use");
         assert!(refused.contains("another process writes"), "{refused}");
-        assert_eq!(directory.names(), ["backup.db.unfinished"], "the refused one has removed nothing");
+        assert_eq!(names(&directory), ["backup.db.unfinished"], "the refused one has removed nothing");
         let published = first.publish(&target).expect("it is published");
         assert_eq!((published.bytes, published.synced), (0, Ok(())));
-        assert_eq!(directory.names(), ["backup.db"]);
-        drop(NewFile::create(&directory.0.join("other.db")).expect("the name is free"));
-        assert_eq!(directory.names(), ["backup.db"]);
+        assert_eq!(names(&directory), ["backup.db"]);
+        drop(NewFile::create(&directory.join("other.db")).expect("the name is free"));
+        assert_eq!(names(&directory), ["backup.db"]);
     }
 }
