@@ -61,8 +61,8 @@ impl ListeningSockets {
         self.sockets.iter().map(TcpListener::try_clone).collect()
     }
 
-    /// Refuses connections from now on, although the server still has the sockets; it logs that it cannot accept any. On inherited sockets connections wait for the
-    /// next process: no process could use a socket that is closed in this way.
+    /// Refuses connections from now on, although the server still has the sockets; it logs that it cannot accept on them. On
+    /// inherited sockets connections wait for the next process: no process could use a socket that is closed in this way.
     ///
     /// The system resets connections that were not accepted when a socket is closed, so it is closed in a moment without any.
     pub(super) async fn close(&self) {
