@@ -125,7 +125,8 @@ fn the_package_is_installed_upgraded_removed_and_purged() {
     assert!(purged.contains("the databases remain in /var/lib/cyanotype"), "{purged}");
     let remaining = debian.sh("find /etc /usr /var /lib/systemd -name '*cyanotype*' -not -path '/var/log/*'");
     assert_eq!(remaining, "/var/lib/cyanotype\n", "files remain after the purge");
-    assert_eq!(debian.sh("ls /var/lib/cyanotype | grep -v -e '^app.db'; true"), "", "not only the database remains");
+    let others = debian.sh("find /var/lib/cyanotype -mindepth 1 -not -name 'app.db*'");
+    assert_eq!(others, "", "not only the database remains");
     assert_eq!(debian.output("dpkg --status cyanotype-app").status.code(), Some(1));
 }
 
