@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::examined_process::ExaminedProcess;
 use super::listening::all_listeners;
 
-/// The name of a socket for the management listener; the others are the API's. As in `server/systemd/sockets.rs`.
+/// The name of a socket for the management listener.
 const MANAGEMENT: &str = "management";
 /// The descriptor of the first socket.
 const FIRST: u32 = 3;
@@ -15,9 +15,16 @@ const MAX_SOCKETS: usize = 1024;
 
 /// Which listener a socket is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Listener {
+pub(crate) enum Listener {
     Api,
     Management,
+}
+
+impl Listener {
+    /// The listener that an inherited socket of this name is for. Sockets with any other name are the API's.
+    pub(crate) fn of_socket(name: &str) -> Self {
+        if name == MANAGEMENT { Self::Management } else { Self::Api }
+    }
 }
 
 /// The addresses of the inherited sockets that a listener of the process has open; none without any.
@@ -36,8 +43,7 @@ pub(super) fn addresses(examined: &ExaminedProcess, of: Listener) -> Vec<SocketA
     let mut addresses = Vec::new();
     for descriptor in (first..first.saturating_add(count)).take(MAX_SOCKETS) {
         let name = names.next().unwrap_or_default();
-        let listener = if name == MANAGEMENT { Listener::Management } else { Listener::Api };
-        let inode = examined.socket(descriptor).filter(|_| listener == of);
+        let inode = examined.socket(descriptor).filter(|_| Listener::of_socket(name) == of);
         let open = listening.iter().find(|listener| Some(listener.inode) == inode);
         addresses.extend(open.map(|listener| listener.address));
     }

@@ -29,5 +29,6 @@ pub(crate) use descriptors::DescriptorBudget;
 pub use descriptors::TooFewDescriptors;
 pub(crate) use examination::{Environment, at_start, examine};
 pub use examination::{Examination, Progress};
+pub(crate) use inherited_sockets::Listener;
 pub(crate) use ports::address_remedy;
 pub(crate) use settings::warnings as setting_warnings;

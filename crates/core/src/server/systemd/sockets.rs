@@ -5,12 +5,11 @@ use std::net::TcpListener;
 
 use listenfd::ListenFd;
 
+use crate::checks::Listener;
 use crate::server::error::StartError;
 
 /// The names of the sockets, in their order, separated by colons. systemd sets it from `FileDescriptorName=`.
 const NAMES: &str = "LISTEN_FDNAMES";
-/// The name of a socket for the management listener. Sockets with any other name are the API's.
-const MANAGEMENT: &str = "management";
 
 /// The sockets for each listener. A listener without one binds the address of its settings.
 #[derive(Debug, Default)]
@@ -35,8 +34,10 @@ impl InheritedSockets {
             let socket = descriptors
                 .take_tcp_listener(index)
                 .map_err(|source| StartError::InheritedSocket { name: name.to_owned(), source })?;
-            let listener = if name == MANAGEMENT { &mut sockets.management } else { &mut sockets.api };
-            listener.extend(socket);
+            match Listener::of_socket(name) {
+                Listener::Api => sockets.api.extend(socket),
+                Listener::Management => sockets.management.extend(socket),
+            }
         }
         Ok(sockets)
     }
