@@ -24,7 +24,7 @@ impl Service {
         actix_web::rt::System::new().block_on(async {
             let database = open_database(self, &settings, &enabled).await?;
             let result = work(database.clone()).await;
-            database.close();
+            database.close().await;
             result.map_err(StartError::Database)
         })
     }

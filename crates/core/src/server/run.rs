@@ -229,7 +229,7 @@ async fn stop_before_serving(
     let mut panic = None;
     if let Some((blueprints, database)) = started {
         panic = blueprints.stop(ShutdownBudget::of(Duration::ZERO, timeout).blueprints).await;
-        database.close();
+        database.close().await;
     }
     pipeline.report(Report::service(Level::Info, "stopped"));
     Stopped { deadline, management: None, fault: fault.or(panic) }

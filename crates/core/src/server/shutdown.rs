@@ -126,7 +126,7 @@ impl Shutdown {
                 }
                 Step::StopBlueprints => panic = self.blueprints.stop(self.budget.blueprints).await,
                 Step::StopFleet => self.fleet.stop().await,
-                Step::CloseDatabase => self.database.close(),
+                Step::CloseDatabase => self.database.close().await,
                 Step::StopExpiry => self.expiry.abort(),
                 Step::ReportStopped => self.report(Level::Info, "stopped".into()),
             }

@@ -10,6 +10,7 @@ mod backup_stop;
 mod inspect;
 mod open;
 mod ownership;
+mod readers;
 mod statements;
 mod transaction;
 mod url;
@@ -20,8 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use rusqlite::Connection;
+use tokio::sync::OwnedMutexGuard;
 
 use super::error::{DatabaseError, OutageCause, Result};
 use super::migrations::{BlueprintMigrations, NamedMigrations, Program};
@@ -33,6 +34,7 @@ use super::value::ToSql;
 pub(super) use backup::back_up;
 pub use backup::{Backup, BackupError, BackupProgress};
 pub use backup_stop::BackupStop;
+use readers::Readers;
 use statements::{StatementFailure, Writer, changes, is_busy, rows, rows_if_readonly, statement_error};
 pub(super) use transaction::SqliteTransaction;
 use url::Location;
@@ -44,12 +46,9 @@ const MAX_BACKOFF: Duration = Duration::from_millis(20);
 pub(super) struct Sqlite {
     url: String,
     parsed: SqliteUrl,
-    /// Idle reading connections; at most one per thread that has read concurrently.
-    readers: Mutex<Vec<Connection>>,
-    /// The number of reading connections that are open.
-    open_readers: AtomicUsize,
-    /// The writing connection; waiters acquire it in order.
-    writer: Arc<tokio::sync::Mutex<Connection>>,
+    readers: Readers,
+    /// The writing connection, until it is closed; waiters acquire it in order.
+    writer: Arc<tokio::sync::Mutex<Option<Connection>>>,
     /// The number of statements and transactions that wait for the writing connection.
     waiting: AtomicUsize,
     /// Maximum wait for the writing connection, and for a write by another process.
@@ -62,12 +61,11 @@ impl Sqlite {
         let migrate = options.migrate;
         let opening = move |url: &str, parsed: &SqliteUrl| open::open(url, parsed, migrations, program, migrate);
         let (writer, _) = blocking(&url, &parsed, opening).await?;
-        let writer = Arc::new(tokio::sync::Mutex::new(writer));
+        let writer = Arc::new(tokio::sync::Mutex::new(Some(writer)));
         Ok(Self {
             url,
             parsed,
-            readers: Mutex::default(),
-            open_readers: AtomicUsize::new(0),
+            readers: Readers::default(),
             writer,
             waiting: AtomicUsize::new(0),
             busy_timeout: options.acquire_timeout,
@@ -124,12 +122,12 @@ impl Sqlite {
     }
 
     pub(super) fn pool(&self) -> PoolStatus {
-        let idle_readers = self.readers.lock().len();
-        let is_writing = self.writer.try_lock().is_err();
+        let (idle, used) = self.readers.count();
+        let writer = self.writer.try_lock();
         PoolStatus {
             max: None,
-            idle: idle_readers + usize::from(!is_writing),
-            used: self.open_readers.load(Ordering::Relaxed).saturating_sub(idle_readers) + usize::from(is_writing),
+            idle: idle + usize::from(writer.as_ref().is_ok_and(|writer| writer.is_some())),
+            used: used + usize::from(writer.is_err()),
             waiting: self.waiting.load(Ordering::Relaxed),
         }
     }
@@ -138,34 +136,38 @@ impl Sqlite {
         self.query::<(i64,)>("SELECT 1", &[]).await.map(|_| ())
     }
 
+    /// Closes the connections, so that all of the data is in the one file when the process ends. Waits for nothing: if a worker
+    /// is blocked within a statement, its writes are in the log, which the next start reads.
+    pub(super) fn close(&self) {
+        let writer = self.writer.try_lock().ok().and_then(|mut writer| writer.take());
+        self.readers.close(writer);
+    }
+
     /// Reads on the calling thread; `None` if the statement writes, or if the database is in memory.
     fn read<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Option<Vec<T>>> {
         if self.parsed.location == Location::Memory {
             // Each connection to `:memory:` has a separate database, so there is only the writing one.
             return Ok(None);
         }
-        let free = self.readers.lock().pop();
-        let reader = match free {
-            Some(reader) => reader,
-            None => {
-                let reader = open::reader(&self.parsed).map_err(|error| self.error(error))?;
-                self.open_readers.fetch_add(1, Ordering::Relaxed);
-                reader
-            }
-        };
-        let read = rows_if_readonly(&reader, sql, values);
-        self.readers.lock().push(reader);
-        read.map_err(|failed| self.failed(failed))
+        let open = || open::reader(&self.parsed);
+        let reader = self.readers.acquire(open).map_err(|error| self.error(error))?.ok_or_else(|| self.is_closed())?;
+        rows_if_readonly(&reader, sql, values).map_err(|failed| self.failed(failed))
     }
 
     async fn writer(&self) -> Result<Writer> {
-        if let Ok(writer) = Arc::clone(&self.writer).try_lock_owned() {
-            return Ok(writer);
-        }
-        let _waiting = Waiting::begin(&self.waiting);
-        let waiting = Arc::clone(&self.writer).lock_owned();
-        let waited = tokio::time::timeout(self.busy_timeout, waiting).await;
-        waited.map_err(|_| DatabaseError::outage(&self.url, OutageCause::WriterBusy, None))
+        let writer = if let Ok(writer) = Arc::clone(&self.writer).try_lock_owned() {
+            writer
+        } else {
+            let _waiting = Waiting::begin(&self.waiting);
+            let waiting = Arc::clone(&self.writer).lock_owned();
+            let waited = tokio::time::timeout(self.busy_timeout, waiting).await;
+            waited.map_err(|_| DatabaseError::outage(&self.url, OutageCause::WriterBusy, None))?
+        };
+        OwnedMutexGuard::try_map(writer, Option::as_mut).map_err(|_| self.is_closed())
+    }
+
+    fn is_closed(&self) -> DatabaseError {
+        DatabaseError::outage(&self.url, OutageCause::ServiceStopping, None)
     }
 
     /// Runs a statement, and retries it while another process writes, without blocking the thread.
@@ -238,4 +240,38 @@ async fn blocking<T: Send + 'static>(
         Ok(payload) => resume_unwind(payload),
         Err(error) => Err(DatabaseError::OpenFailed(format!("the database {url}: {error}").into())),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use test_harness::scratch::Scratch;
+
+    use super::super::tests::options;
+    use super::super::{Database, Executor, Program};
+
+    #[actix_web::test]
+    async fn a_closed_database_is_one_file_though_others_have_handles() {
+        let directory = Scratch::new("closed");
+        let url = format!("sqlite://{}", directory.join("app.db").display());
+        let program = Program { name: "test", version: "0" };
+        let database = Database::open(&options(&url), [], program).await.expect("the database opens");
+        let other = database.clone();
+        other.execute("CREATE TABLE t (x INTEGER)", &[]).await.expect("a write");
+        let _: Vec<(i64,)> = other.query("SELECT x FROM t", &[]).await.expect("a read");
+        assert!(directory.join("app.db-wal").exists());
+
+        database.close().await;
+        let entries = fs::read_dir(directory.path()).expect("the directory exists");
+        let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["app.db", "app.db.lock"]);
+        assert_eq!((other.pool().idle, other.pool().used), (0, 0));
+        let read = other.query::<(i64,)>("SELECT x FROM t", &[]).await.expect_err("it is closed");
+        let written = other.execute("INSERT INTO t VALUES (1)", &[]).await.expect_err("it is closed");
+        for error in [read, written] {
+            assert!(error.to_string().contains("is shutting down"), "{error}");
+        }
+    }
 }

@@ -1,14 +1,14 @@
 //! Statements on a SQLite connection.
 
 use rusqlite::{Connection, ErrorCode, ffi};
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::OwnedMappedMutexGuard;
 
 use crate::database::error::{DatabaseError, DriverError};
 use crate::database::row::{FromRow, Row};
 use crate::database::value::ToSql;
 
 /// Exclusive use of the writing connection.
-pub(super) type Writer = OwnedMutexGuard<Connection>;
+pub(super) type Writer = OwnedMappedMutexGuard<Option<Connection>, Connection>;
 
 /// Why a statement failed: an error of the driver, or a row that cannot be converted.
 pub(super) enum StatementFailure {
