@@ -35,6 +35,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Metrics {
     registry: Arc<Registry>,
     requests: InFlightRequests,
+    /// What the collector shows for this reading.
     is_ready: Arc<AtomicBool>,
     /// One request reads at a time: with a spool on a disk that hangs, each would block a thread.
     reading: Arc<Mutex<()>>,
@@ -56,9 +57,10 @@ impl Metrics {
         Self { registry: Arc::new(registry), requests, is_ready, reading: Arc::default() }
     }
 
-    /// The encoded metrics; `None` if they cannot be read.
-    async fn read(self: Arc<Self>, format: Format) -> Option<String> {
+    /// The encoded metrics; `None` if they cannot be read. `is_ready` is the result of a readiness check.
+    async fn read(self: Arc<Self>, format: Format, is_ready: bool) -> Option<String> {
         let reading = Arc::clone(&self.reading).lock_owned().await;
+        self.is_ready.store(is_ready, Ordering::Relaxed);
         // The size of the spool is read from disk, which must not delay health checks.
         let encoded = block(move || {
             let encoded = self.encode(format);
@@ -102,8 +104,8 @@ impl Metrics {
 )]
 pub(crate) async fn metrics(metrics: Data<Metrics>, health: Data<Health>, request: HttpRequest) -> HttpResponse {
     let format = Format::of(&request);
-    metrics.is_ready.store(health.check().await.is_ready(), Ordering::Relaxed);
-    let Ok(Some(encoded)) = timeout(READ_TIMEOUT, metrics.into_inner().read(format)).await else {
+    let is_ready = health.check().await.is_ready();
+    let Ok(Some(encoded)) = timeout(READ_TIMEOUT, metrics.into_inner().read(format, is_ready)).await else {
         return HttpResponse::ServiceUnavailable()
             .body("the metrics cannot be read: does the disk of sentry.spool_dir hang?\n");
     };
