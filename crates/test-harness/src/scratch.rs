@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::{env, fs, process, thread};
+use std::{env, fs, io, process, thread};
 
 /// The root of the workspace.
 pub fn workspace() -> PathBuf {
@@ -58,6 +58,15 @@ impl Scratch {
     /// The path of a file or directory in it.
     pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
         self.0.join(name)
+    }
+
+    /// The names of its files and directories, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).unwrap_or_else(|e| panic!("cannot read {}: {e}", self.0.display()));
+        let name = |entry: io::Result<fs::DirEntry>| entry.expect("it is readable").file_name();
+        let mut names: Vec<String> = entries.map(|entry| name(entry).to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
     }
 }
 

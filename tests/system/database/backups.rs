@@ -23,15 +23,6 @@ fn backup(service: &Running, file: &Path) -> Service {
     service.sibling().arg("db").arg("backup").arg(file)
 }
 
-/// The names of the files in a directory.
-fn names(directory: &Path) -> Vec<String> {
-    let entries =
-        fs::read_dir(directory).expect("the directory exists").map(|entry| entry.expect("an entry").file_name());
-    let mut names: Vec<String> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
-}
-
 #[test]
 fn a_backup_under_load_has_each_acknowledged_order() {
     let app = start(Engine::Sqlite.single_process());
@@ -76,7 +67,7 @@ fn a_backup_under_load_has_each_acknowledged_order() {
     assert_eq!(failed, 0, "no order failed");
     app.stop();
 
-    assert_eq!(names(target.path()), ["backup.db"]);
+    assert_eq!(target.names(), ["backup.db"]);
     assert_eq!(fs::metadata(&file).expect("the file exists").permissions().mode() & 0o777, 0o600);
     let mut copy = DirectConnection::open(&format!("sqlite://{}", file.display()));
     assert_eq!(copy.texts("PRAGMA integrity_check"), ["ok"]);
@@ -146,7 +137,7 @@ fn a_stopped_backup_leaves_nothing_behind() {
         command.signal(signal);
         assert_eq!(command.wait_exit(LIMIT).code(), Some(1), "{}", command.stderr());
         assert!(command.stderr().contains("the backup was stopped: nothing of it remains"), "{}", command.stderr());
-        assert_eq!(names(target.path()), [""; 0], "{signal}");
+        assert_eq!(target.names(), [""; 0], "{signal}");
     }
 }
 
@@ -160,18 +151,18 @@ fn the_file_of_a_killed_backup_is_replaced_and_one_in_use_is_not() {
     wait_begun(&file);
     command.signal("KILL");
     command.wait_exit(LIMIT);
-    assert_eq!(names(target.path()), ["backup.db.unfinished"]);
+    assert_eq!(target.names(), ["backup.db.unfinished"]);
     let other = File::options().write(true).open(unfinished(&file)).expect("it is there");
     other.lock().expect("no process has it");
     let refused = backup(&app, &file).run();
     assert_eq!(refused.code(), Some(1));
     assert!(refused.stderr.contains("another process writes"), "{}", refused.stderr);
-    assert_eq!(names(target.path()), ["backup.db.unfinished"]);
+    assert_eq!(target.names(), ["backup.db.unfinished"]);
     drop(other);
     let replaced = backup(&app, &file).run();
     // Where it takes long, stderr has its progress.
     assert_eq!(replaced.code(), Some(0), "{}", replaced.stderr);
-    assert_eq!(names(target.path()), ["backup.db"]);
+    assert_eq!(target.names(), ["backup.db"]);
 }
 
 #[test]
@@ -198,7 +189,7 @@ fn a_target_that_cannot_be_written_is_named_and_left_as_it_was() {
     assert!(below_a_file.contains("Not a directory"), "{below_a_file}");
     let proc = refusal(Path::new("/proc/backup.db"));
     assert!(proc.contains("cannot write the backup: /proc/backup.db.unfinished: "), "{proc}");
-    assert_eq!(names(target.path()), ["existing.db", "link.db"]);
+    assert_eq!(target.names(), ["existing.db", "link.db"]);
 }
 
 #[test]
@@ -215,7 +206,7 @@ fn a_full_disk_leaves_nothing_behind() {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("cannot write the backup: "), "{stderr}");
-    assert_eq!(names(target.path()), [""; 0]);
+    assert_eq!(target.names(), [""; 0]);
 }
 
 #[test]
@@ -242,7 +233,7 @@ fn other_databases_are_refused_with_what_to_do() {
     scratch::write(&target.join("text.db"), "text ".repeat(1000));
     let (code, stderr) = run(&format!("sqlite://{}", target.join("text.db").display()));
     assert!(code == Some(69) && stderr.contains("is not a SQLite database"), "{stderr}");
-    assert_eq!(names(target.path()), ["text.db"]);
+    assert_eq!(target.names(), ["text.db"]);
 }
 
 #[test]
@@ -260,7 +251,7 @@ fn a_backup_is_complete_when_no_one_reads_its_output() {
     assert_eq!(command("a.db").stdout(writer).status().expect("it runs").code(), Some(0));
     let full = File::options().write(true).open("/dev/full").expect("/dev/full exists");
     assert_eq!(command("b.db").stdout(full).status().expect("it runs").code(), Some(1), "the line was not written");
-    assert_eq!(names(target.path()), ["a.db", "b.db"]);
+    assert_eq!(target.names(), ["a.db", "b.db"]);
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let mut status = Command::new(binaries::app());

@@ -139,15 +139,12 @@ fn an_unreachable_postgres_is_a_failure_without_its_password() {
 
 /// The files of a SQLite database with their contents, without the index of the log, which is rebuilt from it.
 fn files(setup: &Setup) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(setup.scratch().path()).expect("the directory exists");
-    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-    let mut names: Vec<String> = names.filter(|name| name.starts_with("app.db")).collect();
-    names.sort();
+    let names = setup.scratch().names().into_iter().filter(|name| name.starts_with("app.db"));
     let content = |name: &str| match name.ends_with("-shm") {
         true => Vec::new(),
         false => fs::read(setup.scratch().join(name)).expect("the test owns the file"),
     };
-    names.into_iter().map(|name| (name.clone(), content(&name))).collect()
+    names.map(|name| (name.clone(), content(&name))).collect()
 }
 
 #[test]

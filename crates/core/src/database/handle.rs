@@ -21,8 +21,6 @@ use super::value::ToSql;
 
 /// Maximum duration of a readiness check.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a shutdown waits for SQLite to write its log back to the file; usually milliseconds.
-const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A handle to the database and its connections, cheap to clone. Handlers take it as an argument.
 #[derive(Clone)]
@@ -137,20 +135,12 @@ impl Database {
         Ok((dedicated, notified))
     }
 
-    /// Closes the connections. A disk that stalls does not delay the caller for long: the file is closed on another thread.
+    /// Closes the connections. A disk that stalls does not delay the caller for long.
     pub(crate) async fn close(&self) {
-        if let Connections::Postgres(postgres) = &*self.connections {
-            return postgres.close();
+        match &*self.connections {
+            Connections::Sqlite(sqlite) => sqlite.close().await,
+            Connections::Postgres(postgres) => postgres.close(),
         }
-        let connections = Arc::clone(&self.connections);
-        #[expect(clippy::disallowed_methods, reason = "the database closes outside requests")]
-        let closing = tokio::task::spawn_blocking(move || {
-            if let Connections::Sqlite(sqlite) = &*connections {
-                sqlite.close();
-            }
-        });
-        // Later than this, the rest of the log may remain, which the next start reads.
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
     }
 
     fn address(&self) -> &str {

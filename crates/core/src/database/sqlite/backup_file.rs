@@ -151,14 +151,6 @@ mod tests {
 
     use super::*;
 
-    fn names(directory: &Scratch) -> Vec<String> {
-        let entries = fs::read_dir(directory.path()).expect("the directory exists");
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
-    }
-
     #[test]
     fn no_way_to_rename_replaces_a_file() {
         let directory = Scratch::new("renames");
@@ -170,7 +162,7 @@ mod tests {
             assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
             assert_eq!(fs::read(path("old")).expect("it is there"), b"old");
             rename(&path("new"), &path("final")).expect("the name is free");
-            assert_eq!(names(&directory), ["final", "old"]);
+            assert_eq!(directory.names(), ["final", "old"]);
             fs::remove_file(path("final")).expect("it is there");
         }
     }
@@ -184,11 +176,11 @@ mod tests {
         assert_eq!(fs::read(first.path()).expect("it is there"), b"");
         let refused = NewFile::create(&target).err().expect("it is in use");
         assert!(refused.contains("another process writes"), "{refused}");
-        assert_eq!(names(&directory), ["backup.db.unfinished"], "the refused one has removed nothing");
+        assert_eq!(directory.names(), ["backup.db.unfinished"], "the refused one has removed nothing");
         let published = first.publish(&target).expect("it is published");
         assert_eq!((published.bytes, published.synced), (0, Ok(())));
-        assert_eq!(names(&directory), ["backup.db"]);
+        assert_eq!(directory.names(), ["backup.db"]);
         drop(NewFile::create(&directory.join("other.db")).expect("the name is free"));
-        assert_eq!(names(&directory), ["backup.db"]);
+        assert_eq!(directory.names(), ["backup.db"]);
     }
 }

@@ -42,11 +42,13 @@ pub(super) use url::SqliteUrl;
 
 const INITIAL_BACKOFF: Duration = Duration::from_millis(1);
 const MAX_BACKOFF: Duration = Duration::from_millis(20);
+/// How long a shutdown waits for the log to be written back to the file; usually milliseconds.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(250);
 
 pub(super) struct Sqlite {
     url: String,
     parsed: SqliteUrl,
-    readers: Readers,
+    readers: Arc<Readers>,
     /// The writing connection, until it is closed; waiters acquire it in order.
     writer: Arc<tokio::sync::Mutex<Option<Connection>>>,
     /// The number of statements and transactions that wait for the writing connection.
@@ -65,7 +67,7 @@ impl Sqlite {
         Ok(Self {
             url,
             parsed,
-            readers: Readers::default(),
+            readers: Arc::default(),
             writer,
             waiting: AtomicUsize::new(0),
             busy_timeout: options.acquire_timeout,
@@ -136,11 +138,15 @@ impl Sqlite {
         self.query::<(i64,)>("SELECT 1", &[]).await.map(|_| ())
     }
 
-    /// Closes the connections, so that all of the data is in the one file when the process ends. Waits for nothing: if a worker
-    /// is blocked within a statement, its writes are in the log, which the next start reads.
-    pub(super) fn close(&self) {
+    /// Closes the connections, so that all of the data is in the one file when the process ends. If a worker is blocked within a
+    /// statement, or the disk stalls, the log remains, which the next start reads.
+    pub(super) async fn close(&self) {
         let writer = self.writer.try_lock().ok().and_then(|mut writer| writer.take());
-        self.readers.close(writer);
+        let readers = Arc::clone(&self.readers);
+        #[expect(clippy::disallowed_methods, reason = "the database closes outside requests")]
+        let closing = tokio::task::spawn_blocking(move || readers.close(writer));
+        // Afterwards its thread continues until the process ends.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
     }
 
     /// Reads on the calling thread; `None` if the statement writes, or if the database is in memory.
@@ -150,7 +156,8 @@ impl Sqlite {
             return Ok(None);
         }
         let open = || open::reader(&self.parsed);
-        let reader = self.readers.acquire(open).map_err(|error| self.error(error))?.ok_or_else(|| self.is_closed())?;
+        let reader =
+            self.readers.acquire(open).map_err(|error| self.error(error))?.ok_or_else(|| self.stopping_error())?;
         rows_if_readonly(&reader, sql, values).map_err(|failed| self.failed(failed))
     }
 
@@ -163,10 +170,11 @@ impl Sqlite {
             let waited = tokio::time::timeout(self.busy_timeout, waiting).await;
             waited.map_err(|_| DatabaseError::outage(&self.url, OutageCause::WriterBusy, None))?
         };
-        OwnedMutexGuard::try_map(writer, Option::as_mut).map_err(|_| self.is_closed())
+        OwnedMutexGuard::try_map(writer, Option::as_mut).map_err(|_| self.stopping_error())
     }
 
-    fn is_closed(&self) -> DatabaseError {
+    /// The error of a statement after [`close`](Self::close).
+    fn stopping_error(&self) -> DatabaseError {
         DatabaseError::outage(&self.url, OutageCause::ServiceStopping, None)
     }
 
@@ -244,8 +252,6 @@ async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use test_harness::scratch::Scratch;
 
     use super::super::tests::options;
@@ -263,10 +269,7 @@ mod tests {
         assert!(directory.join("app.db-wal").exists());
 
         database.close().await;
-        let entries = fs::read_dir(directory.path()).expect("the directory exists");
-        let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
-        names.sort();
-        assert_eq!(names, ["app.db", "app.db.lock"]);
+        assert_eq!(directory.names(), ["app.db", "app.db.lock"]);
         assert_eq!((other.pool().idle, other.pool().used), (0, 0));
         let read = other.query::<(i64,)>("SELECT x FROM t", &[]).await.expect_err("it is closed");
         let written = other.execute("INSERT INTO t VALUES (1)", &[]).await.expect_err("it is closed");

@@ -81,3 +81,31 @@ impl Drop for Reader<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_reader_is_returned_in_every_case_and_closed_after_the_end() {
+        let readers = Readers::default();
+        assert!(readers.acquire(|| Err(rusqlite::Error::InvalidQuery)).is_err());
+        assert_eq!(readers.count(), (0, 0), "none was opened");
+        let acquire = || readers.acquire(Connection::open_in_memory).expect("it opens");
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _reader = acquire();
+            panic!("while a row is converted");
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(readers.count(), (1, 0));
+
+        let in_use = acquire();
+        assert_eq!(readers.count(), (0, 1));
+        readers.close(None);
+        drop(in_use);
+        assert_eq!(readers.count(), (0, 0));
+        assert!(acquire().is_none());
+    }
+}
